@@ -1,0 +1,124 @@
+"""Texts as token arrays, and the batches that training and scoring walk through.
+
+Tokens of all rows lie end to end in one array: no padding until a batch is put together.
+The order of an epoch is a function of (seed, epoch) alone, so it can be rebuilt after a stop.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from core.console import progress
+from core.data.cache import Arrays, cached_arrays
+from core.data.example import Text
+from core.runtime import derive_seed
+
+CHUNK_ROWS = 2048
+SORT_WINDOW_BATCHES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Tokenised rows.
+
+    Attributes:
+        ids: ``(tokens,)`` int32: token ids of all rows, one after the other.
+        types: ``(tokens,)`` uint8: 0 for the first text of a row, 1 for its pair.
+        offsets: ``(rows + 1,)`` int64: row ``i`` is ``ids[offsets[i]:offsets[i + 1]]``.
+    """
+
+    ids: NDArray[np.int32]
+    types: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """``(rows,)`` int64: tokens of each row."""
+        return np.diff(self.offsets)
+
+
+def tokenize(tokenizer: Tokenizer, texts: Sequence[Text], max_tokens: int) -> Tokens:
+    """Tokenise texts and pairs, cutting the longer part of a row that exceeds ``max_tokens``."""
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_tokens, strategy="longest_first")
+    ids, types, lengths = [], [], []
+    with progress("Tokenising", len(texts)) as tick:
+        for start in range(0, len(texts), CHUNK_ROWS):
+            chunk = texts[start : start + CHUNK_ROWS]
+            encodings = tokenizer.encode_batch([text if pair is None else (text, pair) for text, pair in chunk])
+            ids.append(np.fromiter((i for e in encodings for i in e.ids), dtype=np.int32))
+            types.append(np.fromiter((t for e in encodings for t in e.type_ids), dtype=np.uint8))
+            lengths += [len(e.ids) for e in encodings]
+            tick(len(chunk))
+    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
+    if not ids:
+        return Tokens(np.zeros(0, np.int32), np.zeros(0, np.uint8), offsets)
+    return Tokens(np.concatenate(ids), np.concatenate(types), offsets)
+
+
+def tokenize_cached(tokenizer: Tokenizer, texts: Sequence[Text], max_tokens: int) -> Tokens:
+    """As ``tokenize``, but the same texts are tokenised only once on a machine."""
+    digest = hashlib.sha256(f"{max_tokens}\0{tokenizer.to_str()}".encode())
+    for text, pair in texts:
+        digest.update(f"\0{len(text)}:{text}\0{pair}".encode("utf-8", "surrogatepass"))
+
+    def compute() -> Arrays:
+        tokens = tokenize(tokenizer, texts, max_tokens)
+        return {"ids": tokens.ids, "types": tokens.types, "offsets": tokens.offsets}
+
+    arrays = cached_arrays("tokens", digest.hexdigest(), compute)
+    return Tokens(arrays["ids"], arrays["types"], arrays["offsets"])
+
+
+def epoch_batches(lengths: NDArray[np.int64], batch_size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
+    """All rows once, in batches of rows of like length, in an order fixed by (seed, epoch).
+
+    Rows are shuffled, sorted by length inside windows of ``SORT_WINDOW_BATCHES`` batches (which
+    keeps padding small and batches still random), cut into batches, and the batches shuffled.
+    """
+    random = np.random.default_rng(derive_seed(seed, "epoch", epoch))
+    order = random.permutation(len(lengths))
+    window = batch_size * SORT_WINDOW_BATCHES
+    batches: list[NDArray[np.int64]] = []
+    for start in range(0, len(order), window):
+        rows = order[start : start + window]
+        rows = rows[np.argsort(lengths[rows], kind="stable")]
+        batches += [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
+    return [batches[i] for i in random.permutation(len(batches))]
+
+
+def sorted_batches(lengths: NDArray[np.int64], batch_size: int) -> Iterator[NDArray[np.int64]]:
+    """All rows once, longest first, so that the largest batch meets memory first."""
+    order = np.argsort(-lengths, kind="stable")
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
+
+
+def collate(tokens: Tokens, rows: NDArray[np.int64], pad_id: int) -> dict[str, torch.Tensor]:
+    """Pad rows to the longest of them.
+
+    Returns:
+        ``input_ids``, ``attention_mask``, ``token_type_ids``: each ``(batch, tokens)`` int64.
+    """
+    starts, lengths = tokens.offsets[rows], tokens.lengths[rows]
+    columns = np.arange(int(lengths.max(initial=1)))
+    mask = columns < lengths[:, None]
+    source = (starts[:, None] + columns)[mask]
+    ids = np.full(mask.shape, pad_id, dtype=np.int64)
+    types = np.zeros(mask.shape, dtype=np.int64)
+    ids[mask], types[mask] = tokens.ids[source], tokens.types[source]
+    return {
+        "input_ids": torch.from_numpy(ids),
+        "attention_mask": torch.from_numpy(mask.astype(np.int64)),
+        "token_type_ids": torch.from_numpy(types),
+    }

@@ -1,0 +1,1 @@
+"""Encoders, heads, losses, linear models, and the folder a model is kept in."""

@@ -1,0 +1,54 @@
+"""Decides which weights of a model are trained: the heads, LoRA adapters, or all."""
+
+from __future__ import annotations
+
+from core.config import ModelConfig
+from core.errors import ConfigError
+from core.model.heads import TextClassifier
+
+
+def apply_tuning(model: TextClassifier, config: ModelConfig) -> TextClassifier:
+    """Mark what is trained, adding LoRA adapters where asked. The heads always are.
+
+    Source:
+        Hu et al. 2021, LoRA: Low-Rank Adaptation of Large Language Models; adapters by peft.
+
+    Raises:
+        ConfigError: ``model.lora_targets`` names no layer of this encoder.
+    """
+    model.requires_grad_(True)
+    if config.tuning == "head":
+        model.encoder.requires_grad_(False)
+    elif config.tuning == "lora":
+        _add_lora(model, config)
+    if config.freeze_embeddings:
+        for name, weight in model.encoder.named_parameters():
+            if "embeddings." in name and "lora_" not in name:
+                weight.requires_grad_(False)
+    return model
+
+
+def merge_tuning(model: TextClassifier) -> TextClassifier:
+    """Fold LoRA adapters into the weights they adapt, so that the encoder is a plain one again."""
+    if hasattr(model.encoder, "merge_and_unload"):
+        model.encoder = model.encoder.merge_and_unload()
+    return model
+
+
+def _add_lora(model: TextClassifier, config: ModelConfig) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    names = {name.rpartition(".")[2] for name, _ in model.encoder.named_modules()}
+    absent = sorted(set(config.lora_targets) - names)
+    if absent:
+        linear = sorted({n.rpartition(".")[2] for n, m in model.encoder.named_modules() if hasattr(m, "in_features")})
+        raise ConfigError(
+            "no such layers in this encoder", where="model.lora_targets", got=absent, expected=f"some of {linear}"
+        )
+    lora = LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.dropout,
+        target_modules=list(config.lora_targets),
+    )
+    model.encoder = get_peft_model(model.encoder, lora)  # type: ignore[arg-type]

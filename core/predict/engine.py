@@ -1,0 +1,154 @@
+"""Runs an encoder over texts: length-sorted batches, the fastest exact-enough number format.
+
+Scores come back in the order the texts went in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import nn
+
+from core.console import progress
+from core.data.batch import Tokens, collate, sorted_batches, tokenize
+from core.data.example import Task, Text
+from core.errors import ModelError
+from core.model.backbone import load_config, load_encoder, load_tokenizer
+from core.model.heads import TextClassifier
+from core.runtime import choose_device, choose_precision
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class EncoderClassifier:
+    """An encoder with heads that scores texts.
+
+    Args:
+        model: Encoder and heads in fp32. It is not changed.
+        tokenizer: Its tokenizer.
+        max_tokens: Longer texts are cut.
+        batch_size: Texts in one forward pass.
+        precision: ``auto``, ``fp32`` or ``bf16``; the heads are always fp32.
+    """
+
+    kind = "encoder"
+
+    def __init__(
+        self,
+        model: TextClassifier,
+        tokenizer: Tokenizer,
+        *,
+        max_tokens: int,
+        batch_size: int = 128,
+        precision: str = "auto",
+    ) -> None:
+        self.tasks = model.tasks
+        self.model = model
+        self.tokenizer = tokenizer
+        self.max_tokens = max_tokens
+        self.batch_size = batch_size
+        self.device = choose_device().value
+        self.precision = choose_precision(precision, self.device)
+        self._fast = fast_copy(model, precision)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the model holds."""
+        return sum(p.numel() for p in self.model.parameters())
+
+    def logits(self, texts: Sequence[Text]) -> list[NDArray[np.float32]]:
+        """Logits of each task, ``(rows, labels)`` float32 each, in the order of ``texts``."""
+        return score_tokens(self._fast, tokenize(self.tokenizer, texts, self.max_tokens), self.batch_size)
+
+    def embeddings(self, texts: Sequence[Text]) -> NDArray[np.float32]:
+        """Mean-pooled encoder states, ``(rows, hidden)`` float32."""
+        return embed_tokens(self._fast, tokenize(self.tokenizer, texts, self.max_tokens), self.batch_size)
+
+    def save(self, folder: Path) -> None:
+        """Write encoder weights (fp32), configuration, tokenizer and heads as plain files."""
+        folder.mkdir(parents=True, exist_ok=True)
+        encoder: Any = self.model.encoder
+        config = deepcopy(encoder.config)
+        config.architectures = [type(encoder).__name__]
+        config.save_pretrained(folder)
+        save_file({k: v.contiguous().cpu() for k, v in encoder.state_dict().items()}, folder / "model.safetensors")
+        self.tokenizer.no_padding()
+        self.tokenizer.no_truncation()
+        self.tokenizer.save(str(folder / "tokenizer.json"))
+        self.save_heads(folder)
+
+    def save_heads(self, folder: Path) -> None:
+        """Write the heads alone."""
+        folder.mkdir(parents=True, exist_ok=True)
+        heads = {k: v.contiguous().cpu() for k, v in self.model.heads.state_dict().items()}
+        save_file(heads, folder / "heads.safetensors")
+
+    @classmethod
+    def load(cls, folder: Path, tasks: Sequence[Task], *, max_tokens: int, **options: Any) -> EncoderClassifier:
+        """Read what ``save`` wrote, running no code of the folder.
+
+        Raises:
+            ModelError: Files are absent, refused, or do not fit together.
+        """
+        load_config(folder, strict=True)
+        tokenizer = load_tokenizer(folder)
+        try:
+            model = TextClassifier(load_encoder(folder), tasks)
+            model.heads.load_state_dict(load_file(folder / "heads.safetensors"))
+        except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
+            raise ModelError("encoder and heads do not fit together", where=str(folder), got=str(error)) from error
+        return cls(model, tokenizer, max_tokens=max_tokens, **options)
+
+
+def fast_copy(model: TextClassifier, precision: str = "auto") -> TextClassifier:
+    """The model as it scores fastest here: encoder in the chosen format, on the chosen device.
+
+    In fp32 on a CPU that is the model itself.
+    """
+    device = choose_device().value
+    chosen = choose_precision(precision, device).value
+    if chosen == "fp32" and device == "cpu":
+        return model.eval()
+    copy = TextClassifier(deepcopy(model.encoder).to(_DTYPES[chosen]), model.tasks)
+    copy.heads.load_state_dict(model.heads.state_dict())
+    return copy.to(device).eval()
+
+
+def score_tokens(model: TextClassifier, tokens: Tokens, batch_size: int) -> list[NDArray[np.float32]]:
+    """Logits of each task for tokenised rows, ``(rows, labels)`` float32 each, in their order."""
+    outputs = [np.zeros((len(tokens), len(task.labels)), dtype=np.float32) for task in model.tasks]
+    for rows, batch in _batches(model, tokens, batch_size, "Scoring"):
+        for output, logits in zip(outputs, model(**batch), strict=True):
+            output[rows] = logits.float().cpu().numpy()
+    return outputs
+
+
+def embed_tokens(model: TextClassifier, tokens: Tokens, batch_size: int) -> NDArray[np.float32]:
+    """Mean-pooled states for tokenised rows, ``(rows, hidden)`` float32, in their order."""
+    output = np.zeros((len(tokens), int(model.encoder.config.hidden_size)), dtype=np.float32)  # type: ignore[union-attr, arg-type]
+    for rows, batch in _batches(model, tokens, batch_size, "Embedding"):
+        output[rows] = model.embed(**batch).cpu().numpy()
+    return output
+
+
+def _batches(model: nn.Module, tokens: Tokens, batch_size: int, title: str) -> Any:
+    was_training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    pad_id = getattr(model.encoder.config, "pad_token_id", 0) or 0  # type: ignore[union-attr]
+    try:
+        with torch.inference_mode(), progress(title, len(tokens)) as tick:
+            for rows in sorted_batches(tokens.lengths, batch_size):
+                yield rows, {k: v.to(device) for k, v in collate(tokens, rows, int(pad_id)).items()}
+                tick(len(rows))
+    finally:
+        model.train(was_training)

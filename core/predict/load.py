@@ -1,0 +1,188 @@
+"""A trained model, from its folder into memory and back.
+
+What is asked (tasks), how logits are read (calibration) and what scores texts (classifier)
+belong together: that is a ``Model``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from safetensors.torch import load_file
+
+from core.config import KitConfig, load_config
+from core.data.example import Example, Task, Text
+from core.errors import ConfigError, KitError, ModelError
+from core.model.backbone import load_encoder, load_tokenizer, resolve_backbone
+from core.model.bundle import SETTINGS, read_document, verify_bundle, write_document
+from core.model.heads import TextClassifier
+from core.model.linear import LinearClassifier
+from core.predict.decide import Calibration, Classifier, Floats, probabilities
+from core.predict.engine import EncoderClassifier
+
+SPLITS = ("train", "validation", "test")
+
+
+class Settings(BaseModel):
+    """``bundle.json``: what kind of model lies in the folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    kit: str
+    rung: Literal["tfidf", "probe", "tuned"]
+    kind: Literal["encoder", "tfidf"]
+    max_tokens: int = Field(ge=1)
+    fieldkits: str
+
+
+Schema = TypeVar("Schema", bound=KitConfig)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model ready to score.
+
+    Attributes:
+        classifier: Scores texts.
+        calibration: Per task how logits are read.
+        settings: What kind of model it is.
+        config: The configuration it was trained with.
+        version: Tells it from every other model.
+        folder: Where it came from; None when it was just trained.
+        seen: Per split the fingerprints of its rows, ``(rows,)`` uint64.
+        priors: Per task ``(labels,)`` frequencies in the training rows.
+    """
+
+    classifier: Classifier
+    calibration: Mapping[str, Calibration]
+    settings: Settings
+    config: KitConfig
+    version: str = ""
+    folder: Path | None = None
+    seen: Mapping[str, NDArray[np.uint64]] = field(default_factory=dict)
+    priors: Mapping[str, Floats] = field(default_factory=dict)
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What is asked of a text."""
+        return self.classifier.tasks
+
+    def probabilities(self, texts: Sequence[Text]) -> dict[str, Floats]:
+        """Calibrated probabilities of each task, ``(rows, labels)``, in the order of ``texts``."""
+        logits = self.classifier.logits(texts)
+        return {
+            t.name: probabilities(t, z, self.calibration[t.name]) for t, z in zip(self.tasks, logits, strict=True)
+        }
+
+
+def load_model(folder: Path, schema: type[Schema], kit: str, **overrides: Any) -> Model:
+    """Verify a bundle and load its model.
+
+    Args:
+        folder: The model folder.
+        schema: The kit's configuration class.
+        kit: The kit that asks; a model of another kit is refused.
+        overrides: ``batch_size`` or ``precision`` instead of the configured ones.
+
+    Raises:
+        ModelError: The bundle is damaged, hostile, or of another kit.
+    """
+    manifest = verify_bundle(folder)
+    settings = _parse(TypeAdapter(Settings), folder, SETTINGS)
+    if settings.kit != kit:
+        raise ModelError("a model of another kit", where=str(folder), got=settings.kit, expected=kit)
+    tasks = _parse(TypeAdapter(tuple[Task, ...]), folder, "labels.json")
+    calibration = _parse(TypeAdapter(dict[str, Calibration]), folder, "calibration.json")
+    rows = _parse(TypeAdapter(dict[str, list[int]]), folder, "rows.json")
+    metrics = read_document(folder, "metrics.json")
+    _check_calibration(tasks, calibration, folder)
+    try:
+        config = load_config(schema, file=folder / "config.toml")
+    except ConfigError as error:
+        raise ModelError(f"its configuration is refused: {error}", where=str(folder)) from error
+    options = {"batch_size": config.predict.batch_size, "precision": config.predict.precision} | overrides
+    classifier: Classifier = (
+        LinearClassifier.load(folder / "model", tasks)
+        if settings.kind == "tfidf"
+        else EncoderClassifier.load(folder / "model", tasks, max_tokens=settings.max_tokens, **options)
+    )
+    return Model(
+        classifier,
+        calibration,
+        settings,
+        config,
+        manifest.version,
+        folder,
+        {name: np.asarray(rows.get(name, []), dtype=np.uint64) for name in SPLITS},
+        {t.name: np.asarray(metrics["priors"][t.name], dtype=np.float64) for t in tasks},
+    )
+
+
+def load_baselines(model: Model) -> dict[str, tuple[Classifier, dict[str, Calibration]]]:
+    """The models that were passed over, kept in the bundle to be measured beside it.
+
+    The probe is there only where its backbone is: the bundle holds its heads alone.
+    """
+    folder, found = model.folder, {}
+    if folder is None:
+        return {}
+    calibrations = _parse(TypeAdapter(dict[str, dict[str, Calibration]]), folder, "metrics.json", "baselines")
+    if (folder / "tfidf").is_dir():
+        linear: Classifier = LinearClassifier.load(folder / "tfidf", model.tasks)
+        found["tfidf"] = (linear, calibrations["tfidf"])
+    if (folder / "probe").is_dir():
+        try:
+            backbone = resolve_backbone(model.config.model.backbone)
+            probe = TextClassifier(load_encoder(backbone), model.tasks)
+            probe.heads.load_state_dict(load_file(folder / "probe" / "heads.safetensors"))
+        except (KitError, OSError, RuntimeError):
+            return found
+        encoder = EncoderClassifier(probe, load_tokenizer(backbone), max_tokens=model.settings.max_tokens)
+        found["probe"] = (encoder, calibrations["probe"])
+    return found
+
+
+def fingerprint_rows(examples: Iterable[Example]) -> NDArray[np.uint64]:
+    """``(rows,)`` uint64: a one-way mark of each text with its pair, blind to case and spacing."""
+    marks = []
+    for example in examples:
+        text = " ".join(f"{example.text}\0{example.pair or ''}".casefold().split())
+        marks.append(int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big"))
+    return np.asarray(marks, dtype=np.uint64)
+
+
+def write_model_files(folder: Path, model: Model, config_text: str) -> None:
+    """Write the files of a model that ``load_model`` needs, except ``metrics.json``."""
+    classifier: Any = model.classifier
+    classifier.save(folder / "model")
+    write_document(folder, SETTINGS, model.settings.model_dump())
+    write_document(folder, "labels.json", TypeAdapter(tuple[Task, ...]).dump_python(model.tasks, mode="json"))
+    calibration = TypeAdapter(dict[str, Calibration]).dump_python(dict(model.calibration), mode="json")
+    write_document(folder, "calibration.json", calibration)
+    write_document(folder, "rows.json", {name: [int(n) for n in marks] for name, marks in model.seen.items()})
+    (folder / "config.toml").write_text(config_text, encoding="utf-8")
+
+
+def _parse(adapter: TypeAdapter[Any], folder: Path, name: str, key: str | None = None) -> Any:
+    document = read_document(folder, name)
+    try:
+        return adapter.validate_python(document if key is None else document[key])
+    except (ValidationError, KeyError, TypeError) as error:
+        first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else repr(error)
+        raise ModelError(f"not what fieldkits writes: {first}", where=str(folder / name)) from error
+
+
+def _check_calibration(tasks: Sequence[Task], calibration: Mapping[str, Calibration], folder: Path) -> None:
+    for task in tasks:
+        read = calibration.get(task.name)
+        fits = read is not None and read.temperature > 0
+        if fits and task.kind == "multi":
+            fits = read is not None and read.thresholds is not None and len(read.thresholds) == len(task.labels)
+        if not fits:
+            raise ModelError(f"no usable calibration of {task.name}", where=str(folder / "calibration.json"))

@@ -1,0 +1,198 @@
+"""Fits one rung of the ladder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.config import KitConfig
+from core.console import progress, say
+from core.data.batch import tokenize_cached
+from core.data.example import Dataset, Task
+from core.evaluate.calibration import sigmoid, softmax
+from core.evaluate.metrics import multi_metrics, single_metrics
+from core.model.backbone import file_sha256, load_encoder, load_tokenizer, resolve_backbone
+from core.model.heads import TextClassifier, start_heads
+from core.model.linear import fit_linear
+from core.model.losses import LossConfig, balanced_weights
+from core.model.tuning import apply_tuning, merge_tuning
+from core.predict.decide import Classifier
+from core.predict.engine import EncoderClassifier, fast_copy
+from core.runtime import seed_everything
+from core.train.loop import Run, Step, TrainSet, Validation, train_steps
+from core.train.probe import embed_cached, fit_heads
+from core.train.track import open_tracker
+
+Curve = tuple[Validation, ...]
+_SAMPLE_ROWS = 2000
+
+
+def fit_rung(
+    name: str,
+    train: Dataset,
+    validation: Dataset,
+    tasks: Sequence[Task],
+    config: KitConfig,
+    seconds: float | None = None,
+    checkpoints: Path | None = None,
+    resume: bool = False,
+) -> tuple[Classifier, Curve]:
+    """Fit the rung ``tfidf``, ``probe`` or ``tuned``.
+
+    Args:
+        name: Which.
+        train: Rows to learn from.
+        validation: Rows to stop by.
+        tasks: What is asked of a text.
+        config: Settings.
+        seconds: Time allowed for the tuned rung, or None.
+        checkpoints: Folder for the tuned rung's checkpoints, or None.
+        resume: Go on from its newest checkpoint.
+
+    Returns:
+        The model, and the validations made while it was trained.
+    """
+    if name == "tfidf":
+        analyzer = config.train.analyzer
+        return fit_linear(train.texts, tasks, train.targets, train.known, analyzer=analyzer, seed=config.seed), ()
+    if name == "probe":
+        return fit_probe(train, tasks, config), ()
+    return fit_tuned(train, validation, tasks, config, seconds, checkpoints, resume)
+
+
+def fit_probe(train: Dataset, tasks: Sequence[Task], config: KitConfig) -> EncoderClassifier:
+    """The backbone as it is, with linear heads fitted by logistic regression."""
+    folder = resolve_backbone(config.model.backbone)
+    tokenizer = load_tokenizer(folder)
+    model = TextClassifier(load_encoder(folder), tasks)
+    tokens = tokenize_cached(tokenizer, train.texts, config.model.max_tokens)
+    fast = fast_copy(model, config.predict.precision)
+    embeddings = embed_cached(fast, tokens, backbone_digest(folder), config.predict.batch_size)
+    fit_heads(model, embeddings, train, tasks, config.seed)
+    return _classifier(model, tokenizer, config)
+
+
+def fit_tuned(
+    train: Dataset,
+    validation: Dataset,
+    tasks: Sequence[Task],
+    config: KitConfig,
+    seconds: float | None = None,
+    checkpoints: Path | None = None,
+    resume: bool = False,
+) -> tuple[EncoderClassifier, Curve]:
+    """The backbone fine-tuned by the training loop; the best weights on validation are kept."""
+    folder = resolve_backbone(config.model.backbone)
+    tokenizer = load_tokenizer(folder)
+    seed_everything(config.seed, "model")
+    model = TextClassifier(load_encoder(folder, config.model.dropout), tasks, config.model.dropout)
+    targets = tuple(train.targets[task.name] for task in tasks)
+    known = tuple(train.known[task.name] for task in tasks)
+    start_heads(model, targets, known)
+    apply_tuning(model, config.model)
+    rows = TrainSet(tokenize_cached(tokenizer, train.texts, config.model.max_tokens), targets, known)
+    run = Run(
+        config=config.train,
+        seed=config.seed,
+        validate=partial(_validation_scores, tasks, validation),
+        validation=tokenize_cached(tokenizer, validation.texts, config.model.max_tokens),
+        losses=tuple(_loss_config(task, t, k, config) for task, t, k in zip(tasks, targets, known, strict=True)),
+        checkpoints=checkpoints,
+        fingerprint=_fingerprint(config, rows, folder),
+        resume=resume,
+        seconds=seconds,
+    )
+    curve = _drive(model, rows, run, config)
+    return _classifier(merge_tuning(model), tokenizer, config), curve
+
+
+def unknown_share(rows: Dataset, config: KitConfig) -> float:
+    """Share of tokens, in a sample of rows, that the backbone's vocabulary does not know."""
+    tokenizer = load_tokenizer(resolve_backbone(config.model.backbone))
+    unknown = tokenizer.token_to_id(getattr(tokenizer.model, "unk_token", None) or "[UNK]")
+    if unknown is None:
+        return 0.0
+    ids = tokenize_cached(tokenizer, rows.texts[:_SAMPLE_ROWS], config.model.max_tokens).ids
+    return float((ids == unknown).mean()) if len(ids) else 0.0
+
+
+def backbone_digest(folder: Path) -> str:
+    """The sha256 of all weights and settings of a backbone."""
+    digest = hashlib.sha256()
+    for file in sorted([*folder.glob("*.safetensors"), folder / "config.json"]):
+        digest.update(file_sha256(file).encode())
+    return digest.hexdigest()
+
+
+def _drive(model: TextClassifier, rows: TrainSet, run: Run, config: KitConfig) -> Curve:
+    """Run the loop to its end, showing progress and feeding the tracker."""
+    curve = []
+    updates = -(-len(rows.tokens) // config.train.batch_size) * config.train.epochs
+    with open_tracker(config) as log, progress("Fine-tuning", updates * config.train.batch_size) as tick:
+        for event in train_steps(model, rows, run):
+            if isinstance(event, Step):
+                tick(event.rows)
+                log({"train/loss": event.loss, "train/lr": event.lr, "train/grad_norm": event.grad_norm}, event.number)
+            else:
+                curve.append(event)
+                log({"validation/loss": event.loss, "validation/score": event.score}, event.step)
+                say(f"  epoch {event.epoch:.1f}: loss {event.loss:.3f}, score {event.score:.4f}")
+    return tuple(curve)
+
+
+def _validation_scores(
+    tasks: Sequence[Task], validation: Dataset, logits: list[NDArray[np.float32]]
+) -> tuple[float, float]:
+    """Mean log loss and mean primary metric over the tasks that have labelled rows."""
+    losses, scores = [], []
+    for task, task_logits in zip(tasks, logits, strict=True):
+        known = validation.known[task.name]
+        if not known.any():
+            continue
+        truth = validation.targets[task.name][known]
+        if task.kind == "single":
+            metrics = single_metrics(softmax(task_logits[known]), truth)
+            scores.append(metrics["macro_f1"])
+        else:
+            metrics = multi_metrics(sigmoid(task_logits[known]), truth, np.full(len(task.labels), 0.5))
+            scores.append(metrics["micro_f1"])
+        losses.append(metrics["log_loss"])
+    return (float(np.mean(losses)), float(np.mean(scores))) if scores else (0.0, 0.0)
+
+
+def _loss_config(task: Task, targets: NDArray[Any], known: NDArray[np.bool_], config: KitConfig) -> LossConfig:
+    weights = None
+    if config.train.class_weights == "balanced":
+        counted = targets[known]
+        counts = (
+            np.bincount(counted, minlength=len(task.labels)) if task.kind == "single" else counted.sum(axis=0)
+        )
+        weights = balanced_weights(torch.from_numpy(np.asarray(counts)), int(known.sum()), task.kind)
+    gamma = config.train.focal_gamma if config.train.loss == "focal" else 0.0
+    return LossConfig(weights, config.train.label_smoothing, gamma)
+
+
+def _fingerprint(config: KitConfig, rows: TrainSet, folder: Path) -> str:
+    """Hash of all that the course of training depends on."""
+    digest = hashlib.sha256(config.model_dump_json(include={"seed", "model", "train"}).encode())
+    digest.update(backbone_digest(folder).encode())
+    for array in (rows.tokens.ids, rows.tokens.types, rows.tokens.offsets, *rows.targets, *rows.known):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _classifier(model: TextClassifier, tokenizer: Any, config: KitConfig) -> EncoderClassifier:
+    return EncoderClassifier(
+        model.cpu(),
+        tokenizer,
+        max_tokens=config.model.max_tokens,
+        batch_size=config.predict.batch_size,
+        precision=config.predict.precision,
+    )

@@ -1,0 +1,188 @@
+"""Climbs from the cheapest model to the dearest and keeps the one that earns its cost.
+
+TF-IDF, then the frozen encoder with a linear head, then fine-tuning. A rung replaces the one
+kept so far only when it wins on the validation rows by more than the error bar of the
+difference. A rung that cannot pay off (no time left, or texts that the encoder's vocabulary
+cannot read) is left out, and the result says why.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.config import KitConfig, parse_duration
+from core.console import say
+from core.data.example import Dataset, Task
+from core.errors import ConfigError
+from core.evaluate.metrics import compare, multi_metrics, single_metrics
+from core.predict.decide import Calibration, Classifier, calibrate, probabilities
+from core.train.fit import fit_rung, unknown_share
+from core.train.loop import Validation
+
+PRIMARY_METRIC = {"single": "macro_f1", "multi": "micro_f1"}
+MOST_UNKNOWN_TOKENS = 0.15
+LEAST_SECONDS = {"tfidf": 0.0, "probe": 5.0, "tuned": 20.0}
+Read = list[NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One model that was tried, or not.
+
+    Attributes:
+        name: ``tfidf``, ``probe`` or ``tuned``.
+        reason: Why it was kept, passed over or not tried, in one sentence.
+        seconds: Time it took.
+        score: Mean over tasks of the primary metric on validation rows; None if not tried.
+        scores: The same per task.
+        classifier: The model; None if not tried.
+        calibration: Per task how its logits are read.
+        curve: Validations of a trained rung.
+    """
+
+    name: str
+    reason: str
+    seconds: float = 0.0
+    score: float | None = None
+    scores: dict[str, float] = field(default_factory=dict)
+    classifier: Classifier | None = None
+    calibration: dict[str, Calibration] = field(default_factory=dict)
+    curve: tuple[Validation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """All rungs in the order they were climbed, and the one that is kept."""
+
+    rungs: tuple[Rung, ...]
+    chosen: Rung
+    classifier: Classifier
+
+
+def climb(
+    train: Dataset,
+    validation: Dataset,
+    tasks: Sequence[Task],
+    config: KitConfig,
+    checkpoints: Path | None = None,
+    resume: bool = False,
+) -> Ladder:
+    """Fit the configured rungs and keep the honest choice.
+
+    Args:
+        train: Rows to learn from.
+        validation: Rows to choose, calibrate and stop by.
+        tasks: What is asked of a text.
+        config: ``train.rungs``, ``train.budget`` and all that the rungs themselves use.
+        checkpoints: Folder for the tuned rung's checkpoints, or None.
+        resume: Let the tuned rung go on from its newest checkpoint.
+
+    Raises:
+        ConfigError: No rung could be tried.
+    """
+    begun = time.monotonic()
+    budget = None if config.train.budget is None else parse_duration(config.train.budget)
+    rungs: list[Rung] = []
+    kept: tuple[Rung, Read, Classifier] | None = None
+    for name in config.train.rungs:
+        left = None if budget is None else budget - (time.monotonic() - begun)
+        obstacle = _obstacle(name, left, train, config, is_first=kept is None)
+        if obstacle:
+            say(f"{name}: not tried: {obstacle}")
+            rungs.append(Rung(name, f"Not tried: {obstacle}."))
+            continue
+        started = time.monotonic()
+        classifier, curve = fit_rung(name, train, validation, tasks, config, left, checkpoints, resume)
+        logits = classifier.logits(validation.texts)
+        seconds = time.monotonic() - started
+        calibration = calibrate(tasks, logits, validation)
+        read = [probabilities(t, z, calibration[t.name]) for t, z in zip(tasks, logits, strict=True)]
+        scores = score_tasks(tasks, read, validation, calibration)
+        score = float(np.mean(list(scores.values()))) if scores else 0.0
+        wins, reason = _judge(tasks, validation, read, calibration, kept, config.seed)
+        rung = Rung(name, reason, seconds, score, scores, classifier, calibration, curve)
+        say(f"{name}: {score:.4f} on validation in {seconds:.0f} s. {reason}")
+        rungs.append(rung)
+        if wins:
+            kept = rung, read, classifier
+    if kept is None:
+        raise ConfigError("no rung could be tried", where="train.rungs", got=config.train.rungs, fix=rungs[-1].reason)
+    return Ladder(tuple(rungs), kept[0], kept[2])
+
+
+def score_tasks(
+    tasks: Sequence[Task], read: Read, rows: Dataset, calibration: dict[str, Calibration]
+) -> dict[str, float]:
+    """The primary metric of each task that has labelled rows.
+
+    Args:
+        tasks: What is asked of a text.
+        read: Per task ``(rows, labels)`` probabilities.
+        rows: The labels.
+        calibration: Per task the thresholds.
+    """
+    scores = {}
+    for task, chances in zip(tasks, read, strict=True):
+        known = rows.known[task.name]
+        if not known.any():
+            continue
+        truth = rows.targets[task.name][known]
+        cuts = calibration[task.name].cuts()
+        metrics = (
+            single_metrics(chances[known], truth)
+            if task.kind == "single"
+            else multi_metrics(chances[known], truth, cuts if cuts is not None else np.full(len(task.labels), 0.5))
+        )
+        scores[task.name] = metrics[PRIMARY_METRIC[task.kind]]
+    return scores
+
+
+def _obstacle(name: str, left: float | None, train: Dataset, config: KitConfig, is_first: bool) -> str:
+    """What stands against a rung, or an empty string."""
+    if left is not None and left < LEAST_SECONDS[name] and not is_first:
+        return f"{max(0.0, left):.0f} s of the budget are left, it needs at least {LEAST_SECONDS[name]:.0f} s"
+    if name != "tfidf" and not is_first:
+        share = unknown_share(train, config)
+        if share > MOST_UNKNOWN_TOKENS:
+            return f"{share:.0%} of the tokens are not in the vocabulary of the backbone {config.model.backbone}"
+    return ""
+
+
+def _judge(
+    tasks: Sequence[Task],
+    validation: Dataset,
+    read: Read,
+    calibration: dict[str, Calibration],
+    kept: tuple[Rung, Read, Classifier] | None,
+    seed: int,
+) -> tuple[bool, str]:
+    """Whether a rung replaces the kept one, and the sentence that says so."""
+    if kept is None:
+        return True, "The first rung."
+    best, best_read, _ = kept
+    leads, variances = [], []
+    for task, chances, before in zip(tasks, read, best_read, strict=True):
+        known = validation.known[task.name]
+        if known.any():
+            lead = compare(
+                validation.targets[task.name][known],
+                chances[known],
+                before[known],
+                task.kind,
+                calibration[task.name].cuts(),
+                best.calibration[task.name].cuts(),
+                metric=PRIMARY_METRIC[task.kind],
+                seed=seed,
+            )
+            leads.append(lead.value)
+            variances.append(lead.standard_error**2)
+    gain = float(np.mean(leads)) if leads else 0.0
+    error = float(np.sqrt(np.sum(variances)) / max(1, len(variances)))
+    versus = f"{100 * gain:+.1f} points against {best.name}, error bar {100 * error:.1f}"
+    return (True, f"Wins: {versus}.") if gain > error else (False, f"Not a clear gain: {versus}.")

@@ -1,0 +1,364 @@
+"""The training loop: a generator of updates and validations, driven by Accelerate.
+
+Every update depends only on the weights, the optimizer state and its number: the order of rows
+follows from (seed, epoch), dropout from (seed, update), the learning rate from the number. So a
+run that was killed and resumed computes the same bits as one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.config import TrainConfig
+from core.data.batch import Tokens, collate, epoch_batches
+from core.errors import KitError
+from core.model.heads import TextClassifier
+from core.model.losses import LossConfig, multi_label_loss, single_label_loss
+from core.predict.engine import score_tokens
+from core.runtime import choose_device, choose_precision, seed_everything
+from core.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+
+TIMED_UPDATES = 6
+VALIDATION_BATCH = 128
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSet:
+    """Rows to train on.
+
+    Attributes:
+        tokens: The tokenised texts.
+        targets: Per task, as ``encode_labels`` gives them.
+        known: Per task ``(rows,)`` bool.
+    """
+
+    tokens: Tokens
+    targets: tuple[NDArray[Any], ...]
+    known: tuple[NDArray[np.bool_], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One update of the weights."""
+
+    number: int
+    total: int
+    epoch: int
+    loss: float
+    lr: float
+    grad_norm: float
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """One look at the validation rows, after update ``step``."""
+
+    step: int
+    epoch: float
+    train_loss: float
+    loss: float
+    score: float
+    lr: float
+    is_best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the loop needs beside model and rows.
+
+    Attributes:
+        config: Settings of training.
+        seed: Every random choice follows from it.
+        validate: Maps validation logits per task to ``(loss, score)``; a higher score is better.
+        validation: Tokenised validation rows.
+        losses: Per task weights, smoothing and focus.
+        checkpoints: Folder for checkpoints, or None to write none.
+        fingerprint: Of settings and data; a checkpoint of another is refused.
+        resume: Go on from the newest checkpoint.
+        seconds: Time allowed; the number of updates is planned to fit, or None.
+    """
+
+    config: TrainConfig
+    seed: int
+    validate: Callable[[list[NDArray[np.float32]]], tuple[float, float]]
+    validation: Tokens
+    losses: tuple[LossConfig, ...]
+    checkpoints: Path | None = None
+    fingerprint: str = ""
+    resume: bool = False
+    seconds: float | None = None
+
+
+@dataclass(slots=True)
+class _State:
+    """What changes while training; together with the weights it is the checkpoint."""
+
+    step: int = 0
+    total: int = 0
+    best_score: float = -math.inf
+    best_step: int = 0
+    validations_without_best: int = 0
+    loss_sum: float = 0.0
+    loss_steps: int = 0
+    curve: list[dict[str, Any]] = field(default_factory=list)
+    best: dict[str, Tensor] = field(default_factory=dict)
+
+
+def train_steps(model: TextClassifier, train: TrainSet, run: Run) -> Iterator[Step | Validation]:
+    """Train ``model`` in place.
+
+    Yields:
+        A ``Step`` after every update and a ``Validation`` after every look at the validation
+        rows; those of a resumed run start with the validations that were made before it stopped.
+        When the generator ends, the model holds the best weights.
+
+    Raises:
+        KitError: The loss is no longer a number.
+        ResumeError: The checkpoint belongs to other settings or data.
+    """
+    config = run.config
+    accelerator = make_accelerator(config.precision)
+    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    optimizer = _make_optimizer(named, config)
+    prepared, wrapped = accelerator.prepare(model, optimizer)
+    updates_per_epoch = math.ceil(
+        math.ceil(len(train.tokens) / config.batch_size) / (config.accumulation_steps * accelerator.num_processes)
+    )
+    state = _State(total=updates_per_epoch * config.epochs)
+    if run.resume and run.checkpoints is not None:
+        _restore(state, named, optimizer, accelerator, load_checkpoint(run.checkpoints, run.fingerprint))
+        yield from (Validation(**point) for point in state.curve)
+    begun, timed = time.monotonic(), 0.0
+    last_validation = state.curve[-1]["step"] if state.curve else 0
+    batches: list[NDArray[np.int64]] = []
+    model.train()
+    while state.step < state.total:
+        epoch, position = divmod(state.step, updates_per_epoch)
+        if position == 0 or not batches:
+            batches = epoch_batches(train.tokens.lengths, config.batch_size, run.seed, epoch)
+        lr = learning_rate(state.step, state.total, config)
+        loss, norm, rows = _update(accelerator, prepared, wrapped, train, batches, position, lr, run)
+        state.step += 1
+        state.loss_sum, state.loss_steps = state.loss_sum + loss, state.loss_steps + 1
+        yield Step(state.step, state.total, epoch, loss, lr, norm, rows)
+        if run.seconds is not None:
+            timed = timed or (time.monotonic() if state.step == 2 else 0.0)
+            _fit_into_time(state, run.seconds, begun, timed)
+        is_last = state.step == state.total
+        is_epoch_end = position + 1 == updates_per_epoch
+        if is_last or _is_due(state.step, config.evaluate_every_steps, is_epoch_end):
+            point = _validate(model, accelerator, run, state, state.step / updates_per_epoch, lr, named)
+            last_validation = state.step
+            yield point
+        if run.checkpoints is not None and (is_last or _is_due(state.step, config.save_every_steps, is_epoch_end)):
+            _save(run.checkpoints, state, named, optimizer, run.fingerprint, accelerator)
+        patience = config.patience
+        if patience is not None and last_validation == state.step and state.validations_without_best >= patience:
+            break
+    if state.best:
+        _copy_into(named, state.best)
+    model.eval()
+
+
+def learning_rate(step: int, total: int, config: TrainConfig) -> float:
+    """The rate of update ``step`` (counted from 0) of ``total``.
+
+    >>> [round(learning_rate(s, 10, TrainConfig(lr=1.0, warmup_fraction=0.2)), 2) for s in (0, 1, 2, 9)]
+    [0.5, 1.0, 1.0, 0.12]
+    """
+    warmup = int(total * config.warmup_fraction)
+    if step < warmup:
+        return config.lr * (step + 1) / warmup
+    done = (step - warmup) / max(1, total - warmup)
+    factor = {"linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2, "constant": 1.0}[config.schedule]
+    return config.lr * factor
+
+
+def make_accelerator(precision: str, **options: Any) -> Accelerator:
+    """An Accelerator in the format that this machine multiplies well.
+
+    Accelerate keeps one precision for a whole process; a second run may want another.
+    """
+    AcceleratorState._reset_state()
+    chosen = choose_precision(precision, choose_device().value).value
+    return Accelerator(mixed_precision="no" if chosen == "fp32" else chosen, **options)
+
+
+def _make_optimizer(named: dict[str, torch.nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
+    decayed = [p for p in named.values() if p.ndim > 1]
+    exempt = [p for p in named.values() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": exempt, "weight_decay": 0.0}]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=config.lr, momentum=0.9, fused=True)
+    return torch.optim.AdamW(groups, lr=config.lr, fused=True)
+
+
+def _update(
+    accelerator: Accelerator,
+    model: Any,
+    optimizer: Any,
+    train: TrainSet,
+    batches: list[NDArray[np.int64]],
+    position: int,
+    lr: float,
+    run: Run,
+) -> tuple[float, float, int]:
+    """One update from all batches of one position; gradients are means over all their rows."""
+    config, world, rank = run.config, accelerator.num_processes, accelerator.process_index
+    width = config.accumulation_steps * world
+    group = batches[position * width : (position + 1) * width]
+    total_rows = sum(len(rows) for rows in group)
+    mine = group[rank::world]
+    weights = [1.0] * len(mine)
+    while len(mine) < math.ceil(len(group) / world):  # every process takes part in every exchange
+        mine, weights = [*mine, group[0]], [*weights, 0.0]
+    for settings in optimizer.param_groups:
+        settings["lr"] = lr
+    seed_everything(run.seed, "update", position, lr, rank)
+    tasks = accelerator.unwrap_model(model).tasks
+    pad_id = accelerator.unwrap_model(model).encoder.config.pad_token_id or 0
+    loss_sum = 0.0
+    for index, (rows, weight) in enumerate(zip(mine, weights, strict=True)):
+        batch = {k: v.to(accelerator.device) for k, v in collate(train.tokens, rows, pad_id).items()}
+        with accelerator.no_sync(model) if index + 1 < len(mine) else nullcontext():
+            loss = _batch_loss(tasks, model(**batch), train, rows, run, accelerator.device) * weight
+            accelerator.backward(loss * world / total_rows)
+        loss_sum += float(loss.detach())
+    if not math.isfinite(loss_sum):
+        raise KitError(
+            "training diverged: the loss is no longer a number",
+            where="train.lr",
+            got=config.lr,
+            fix="lower train.lr, or set train.clip_norm",
+        )
+    norm = accelerator.clip_grad_norm_(model.parameters(), config.clip_norm or math.inf)
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss_sum * world / total_rows, float(norm), total_rows
+
+
+def _batch_loss(
+    tasks: Any, outputs: tuple[Tensor, ...], train: TrainSet, rows: NDArray[np.int64], run: Run, device: torch.device
+) -> Tensor:
+    """The loss of a batch summed over rows and weighted over tasks."""
+    total = outputs[0].new_zeros(())
+    for i, (task, logits) in enumerate(zip(tasks, outputs, strict=True)):
+        targets = torch.from_numpy(train.targets[i][rows]).to(device)
+        known = torch.from_numpy(train.known[i][rows]).to(device)
+        loss = (
+            single_label_loss(logits, targets, run.losses[i])
+            if task.kind == "single"
+            else multi_label_loss(logits, targets, known, run.losses[i])
+        )
+        total = total + loss * run.config.task_weights.get(task.name, 1.0)
+    return total
+
+
+def _validate(
+    model: TextClassifier,
+    accelerator: Accelerator,
+    run: Run,
+    state: _State,
+    epoch: float,
+    lr: float,
+    named: dict[str, torch.nn.Parameter],
+) -> Validation:
+    with accelerator.autocast():
+        loss, score = run.validate(score_tokens(model, run.validation, VALIDATION_BATCH))
+    is_best = score > state.best_score
+    state.validations_without_best = 0 if is_best else state.validations_without_best + 1
+    if is_best:
+        state.best_score, state.best_step = score, state.step
+        state.best = {name: p.detach().clone() for name, p in named.items()}
+    train_loss = state.loss_sum / max(1, state.loss_steps)
+    state.loss_sum, state.loss_steps = 0.0, 0
+    point = Validation(state.step, epoch, train_loss, loss, score, lr, is_best)
+    state.curve.append(asdict(point))
+    return point
+
+
+def _fit_into_time(state: _State, seconds: float, begun: float, timed: float) -> None:
+    """Plan the number of updates from the speed of the first ones; end when time is over."""
+    now = time.monotonic()
+    if state.step == 2 + TIMED_UPDATES:
+        per_update = (now - timed) / TIMED_UPDATES
+        state.total = min(state.total, max(state.step + 1, state.step + int((seconds - (now - begun)) / per_update)))
+    elif now - begun > seconds and state.step > 2 + TIMED_UPDATES:
+        state.total = state.step
+
+
+def _is_due(step: int, every: int | None, is_epoch_end: bool) -> bool:
+    return is_epoch_end if every is None else step % every == 0
+
+
+def _save(
+    folder: Path,
+    state: _State,
+    named: dict[str, torch.nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    fingerprint: str,
+    accelerator: Accelerator,
+) -> None:
+    if not accelerator.is_main_process:
+        return
+    tensors: dict[str, Tensor] = {f"best/{name}": value for name, value in state.best.items()}
+    for name, parameter in named.items():
+        tensors[f"weight/{name}"] = parameter.detach()
+        for key, value in optimizer.state[parameter].items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer/{key}/{name}"] = value
+    values = {key: value for key, value in _values(state).items() if key != "best"}
+    scaler = getattr(accelerator, "scaler", None)
+    if scaler is not None:
+        values["scaler"] = scaler.state_dict()
+    save_checkpoint(folder, Checkpoint(state.step, {k: v.contiguous() for k, v in tensors.items()}, values), fingerprint)
+
+
+def _restore(
+    state: _State,
+    named: dict[str, torch.nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    accelerator: Accelerator,
+    checkpoint: Checkpoint | None,
+) -> None:
+    if checkpoint is None:
+        return
+    for key, value in checkpoint.values.items():
+        if key == "scaler":
+            accelerator.scaler.load_state_dict(value)
+        else:
+            setattr(state, key, value)
+    parts: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in checkpoint.tensors.items():
+        part, _, name = key.partition("/")
+        parts.setdefault(part, {})[name] = tensor
+    _copy_into(named, parts["weight"])
+    state.best = parts.get("best", {})
+    for key, tensor in parts.get("optimizer", {}).items():
+        kind, _, name = key.partition("/")
+        parameter = named[name]
+        optimizer.state[parameter][kind] = tensor.to(parameter.device) if tensor.ndim else tensor
+
+
+def _copy_into(named: dict[str, torch.nn.Parameter], values: dict[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, parameter in named.items():
+            parameter.copy_(values[name])
+
+
+def _values(state: _State) -> dict[str, Any]:
+    return {name: getattr(state, name) for name in state.__slots__}

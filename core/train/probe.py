@@ -1,0 +1,96 @@
+"""The second rung: the pretrained encoder as it is, with a linear head fitted by regression.
+
+The texts are embedded once (and kept on disk under the hash of their content); the fit itself
+takes seconds. The result is an ordinary encoder with heads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from core.data.batch import Tokens
+from core.data.cache import cached_arrays
+from core.data.example import Dataset, Task
+from core.model.heads import TextClassifier
+from core.predict.engine import embed_tokens
+
+INVERSE_PENALTY = 1.0
+_NEVER_MARGIN = 8.0
+
+
+def fit_heads(
+    model: TextClassifier, embeddings: NDArray[np.float32], train: Dataset, tasks: Sequence[Task], seed: int
+) -> None:
+    """Set the heads of ``model`` to logistic regressions on standardised embeddings.
+
+    Args:
+        model: Its heads are replaced in place.
+        embeddings: ``(rows, hidden)`` of the training rows.
+        train: Their labels.
+        tasks: What is asked of a text.
+        seed: Of the solver.
+    """
+    mean, spread = embeddings.mean(axis=0), embeddings.std(axis=0) + 1e-6
+    standard = ((embeddings - mean) / spread).astype(np.float64)
+    for task, head in zip(tasks, model.heads, strict=True):
+        rows = np.flatnonzero(train.known[task.name])
+        weight, bias = _fit_task(standard[rows], train.targets[task.name][rows], task, seed)
+        weight = weight / spread  # the head reads raw embeddings: fold the scaling into its weights
+        bias = bias - weight @ mean
+        head.load_state_dict({"weight": torch.from_numpy(weight).float(), "bias": torch.from_numpy(bias).float()})
+
+
+def embed_cached(model: TextClassifier, tokens: Tokens, backbone: str, batch_size: int) -> NDArray[np.float32]:
+    """Embeddings of tokenised rows, read from disk when the same were computed before.
+
+    Args:
+        model: The pretrained encoder, untrained, in the number format it is to run in.
+        tokens: The tokenised rows.
+        backbone: What tells this encoder from others, such as the hash of its weights.
+        batch_size: Rows in one forward pass.
+    """
+    digest = hashlib.sha256(f"{backbone}\0{next(model.encoder.parameters()).dtype}".encode())
+    for part in (tokens.ids, tokens.types, tokens.offsets):
+        digest.update(part.tobytes())
+    arrays = cached_arrays(
+        "embeddings", digest.hexdigest(), lambda: {"embeddings": embed_tokens(model, tokens, batch_size)}
+    )
+    return arrays["embeddings"]
+
+
+def _fit_task(
+    features: NDArray[np.float64], targets: NDArray[Any], task: Task, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``(labels, hidden)`` weights and ``(labels,)`` biases; a label never seen stays improbable."""
+    weight = np.zeros((len(task.labels), features.shape[1]))
+    bias = np.full(len(task.labels), -_NEVER_MARGIN)
+    if task.kind == "single":
+        seen = np.unique(targets)
+        if len(seen) == 1:
+            bias[seen] = _NEVER_MARGIN
+            return weight, bias
+        fitted = _regression(seed).fit(features, targets)
+        if len(seen) == 2:  # scikit-learn gives one row of weights for two labels
+            weight[seen[1]], bias[seen] = fitted.coef_[0], [0.0, fitted.intercept_[0]]
+        else:
+            weight[seen], bias[seen] = fitted.coef_, fitted.intercept_
+        return weight, bias
+    for label in range(len(task.labels)):
+        positive = targets[:, label] > 0.5
+        if positive.all():
+            bias[label] = _NEVER_MARGIN
+        elif positive.any():
+            fitted = _regression(seed).fit(features, positive)
+            weight[label], bias[label] = fitted.coef_[0], fitted.intercept_[0]
+    return weight, bias
+
+
+def _regression(seed: int) -> LogisticRegression:
+    return LogisticRegression(C=INVERSE_PENALTY, max_iter=200, tol=1e-3, random_state=seed)

@@ -1,0 +1,1 @@
+"""Applications built on core. Kits never import each other."""

@@ -1,0 +1,74 @@
+"""Settings of the sentiment kit: core's, and the presets to start from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from core.cli import parse_pairs
+from core.config import KitConfig, load_config
+from core.errors import ConfigError
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "en": {"preset": "en"},
+    "zh": {"preset": "zh", "train": {"analyzer": "char"}},
+}
+
+
+class SentimentConfig(KitConfig):
+    """All settings of ``kits.sentiment``."""
+
+    preset: Literal["en", "zh"] = Field("en", title="What the defaults were made for, and the report's language")
+
+
+def read_config(
+    *,
+    base: SentimentConfig | None = None,
+    config: Path | None = None,
+    set: Sequence[str] | None = None,
+    seed: int | None = None,
+    preset: str | None = None,
+    data: Sequence[str] | None = None,
+    map: Sequence[str] | None = None,
+    label: Sequence[str] | None = None,
+    budget: str | None = None,
+) -> SentimentConfig:
+    """Put the configuration together from the options of the command line.
+
+    Args:
+        base: Start from this configuration, such as a trained model's; column map, label map and
+            sources that are given replace its own.
+        config: File of settings.
+        set: ``section.key=value`` items.
+        seed: Every random choice follows from it.
+        preset: ``en`` or ``zh``.
+        data: Sources.
+        map: ``ours=theirs`` items.
+        label: ``theirs=ours`` items.
+        budget: Time allowed for training.
+
+    Raises:
+        ConfigError: Names every wrong setting at once.
+    """
+    if preset is not None and preset not in PRESETS:
+        raise ConfigError("no such preset", where="--preset", got=preset, expected=" or ".join(PRESETS))
+    start = PRESETS[preset] if preset else {}
+    if base is not None:
+        start = base.model_dump()
+        replaced = {"map": map, "label": label, "sources": data}
+        start["data"] |= {key: {} if key != "sources" else () for key, given in replaced.items() if given}
+    overrides: dict[str, Any] = {"data": {}, "train": {}}
+    if data:
+        overrides["data"]["sources"] = list(data)
+    if map:
+        overrides["data"]["map"] = parse_pairs(map, "--map")
+    if label:
+        overrides["data"]["label"] = parse_pairs(label, "--label")
+    if budget is not None:
+        overrides["train"]["budget"] = budget
+    if seed is not None:
+        overrides["seed"] = seed
+    return load_config(SentimentConfig, file=config, settings=set or (), preset=start, overrides=overrides)
