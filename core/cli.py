@@ -14,9 +14,10 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.exceptions import TyperException
 
 from core.errors import ConfigError, KitError
 
@@ -65,7 +66,9 @@ OPTIONS: dict[str, Option] = {
 }
 
 
-def build_app(name: str, help: str, verbs: Mapping[str, Verb], options: Mapping[str, Option] | None = None) -> typer.Typer:
+def build_app(
+    name: str, help: str, verbs: Mapping[str, Verb], options: Mapping[str, Option] | None = None
+) -> typer.Typer:
     """Make the typer application of a kit.
 
     Args:
@@ -74,16 +77,26 @@ def build_app(name: str, help: str, verbs: Mapping[str, Verb], options: Mapping[
         verbs: Command name to what it does.
         options: The kit's own options, beside ``OPTIONS``.
     """
-    app = typer.Typer(name=name, help=help, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(name=name, help=help, add_completion=False, pretty_exceptions_enable=False)
     table = {**OPTIONS, **(options or {})}
     for verb_name, verb in verbs.items():
         app.command(verb_name, help=verb.help)(_make_command(verb, table))
     return app
 
 
-def run_app(app: typer.Typer) -> None:
-    """Run a kit's command line and leave with its exit code."""
-    app(prog_name=app.info.name or None)
+def run_app(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a kit's command line and leave with its exit code.
+
+    Args:
+        app: As ``build_app`` made it.
+        arguments: The words after the program's name; those of the process if None.
+    """
+    name = app.info.name or ""
+    try:
+        code = app(args=arguments, prog_name=name, standalone_mode=False)
+    except TyperException as error:
+        _fail(f"{error.format_message().rstrip('.')}; {name} --help shows what there is", 2, debug=False)
+    raise SystemExit(code or 0)
 
 
 def parse_pairs(items: Sequence[str] | None, option: str) -> dict[str, str]:
@@ -149,7 +162,7 @@ def _run(verb: Verb, given: dict[str, Any]) -> None:
         _fail(f"unexpected {type(error).__name__}: {error}; --debug shows where", 1, debug)
 
 
-def _fail(message: str, code: int, debug: bool) -> None:
+def _fail(message: str, code: int, debug: bool) -> NoReturn:
     if debug:
         traceback.print_exc()
     print("error: " + " ".join(message.split()), file=sys.stderr)

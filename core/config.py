@@ -11,20 +11,32 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from types import NoneType
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from core.errors import ConfigError, shorten
 
 Tuning = Literal["full", "lora", "head"]
-Rung = Literal["tfidf", "probe", "tuned"]
+Rung = Literal["tfidf", "probe", "blend", "tuned"]
 
 
 class Section(BaseModel):
     """A group of settings that cannot change once it is made."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_text(cls, value: Any, info: ValidationInfo) -> Any:
+        """Take ``none`` for None, which TOML lacks, and ``a,b`` for a list."""
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, str) and value.lower() == "none" and NoneType in get_args(kind):
+            return None
+        if isinstance(value, str) and get_origin(kind) is tuple:
+            return [part.strip() for part in value.split(",")]
+        return value
 
 
 class DataConfig(Section):
@@ -60,7 +72,7 @@ class TrainConfig(Section):
     """How long and how the weights are changed."""
 
     rungs: tuple[Rung, ...] = Field(
-        ("tfidf", "probe", "tuned"), title="Models to try, cheapest first", min_length=1
+        ("tfidf", "probe", "blend", "tuned"), title="Models to try, cheapest first", min_length=1
     )
     budget: str | None = Field(None, title="Time allowed for training: 90s, 5m, 1h (none: no limit)")
     analyzer: Literal["word", "char", "word+char"] = Field("word+char", title="n-grams of the TF-IDF rung")
@@ -180,11 +192,8 @@ def load_config(
 
 
 def dump_config(config: KitConfig) -> str:
-    """The configuration as TOML that ``load_config`` reads back to an equal one.
-
-    A setting that is None is left out: None is always its default.
-    """
-    values = config.model_dump(mode="json", exclude_none=True)
+    """The configuration, every setting of it, as TOML that ``load_config`` reads back to an equal one."""
+    values = config.model_dump(mode="json")
     lines = [f"{key} = {_toml(value)}" for key, value in values.items() if not isinstance(value, dict)]
     for section, settings in values.items():
         if isinstance(settings, dict):
@@ -236,12 +245,10 @@ def _nest(path: list[str], value: Any) -> dict[str, Any]:
 
 
 def _parse_value(text: str) -> Any:
-    if text.strip().lower() in ("none", "null"):
-        return None
     try:
         return json.loads(text)
     except ValueError:
-        return [part.strip() for part in text.split(",")] if "," in text else text
+        return text
 
 
 def _explain(schema: type[BaseModel], fault: Any) -> str:
@@ -249,13 +256,14 @@ def _explain(schema: type[BaseModel], fault: Any) -> str:
     where = ".".join(path)
     if fault["type"] == "extra_forbidden":
         names = [name for name, _, _ in describe_config(schema)]  # type: ignore[arg-type]
-        near = difflib.get_close_matches(where, names, n=1, cutoff=0.5)
+        same = [name for name in names if name.split(".")[-1] == path[-1]]
+        near = same or difflib.get_close_matches(where, names, n=1, cutoff=0.5)
         return f"{where}: no such setting" + (f", did you mean {near[0]}?" if near else "")
     return f"{where}: got {shorten(fault['input'])}, {fault['msg'].replace('Input should be', 'expected')}"
 
 
 def _toml_key(key: str) -> str:
-    return key if key.replace("_", "").replace("-", "").isalnum() and key.isascii() else json.dumps(key)
+    return key if key.replace("_", "").replace("-", "").isalnum() and key.isascii() else _toml(key)
 
 
 def _toml(value: Any) -> str:
@@ -265,4 +273,4 @@ def _toml(value: Any) -> str:
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     if isinstance(value, BaseModel):
         return value.__class__.__name__
-    return "none" if value is None else json.dumps(value, ensure_ascii=False)
+    return json.dumps("none" if value is None else value, ensure_ascii=False).replace("\x7f", "\\u007f")

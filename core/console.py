@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Task as BarTask
 from rich.table import Table
@@ -28,7 +28,8 @@ SHOW_AFTER_SECONDS = 2.0
 class Tick(Protocol):
     """Reports that ``amount`` more units are done."""
 
-    def __call__(self, amount: int = 1, /) -> None: ...
+    def __call__(self, amount: int = 1, /) -> None:
+        """Count them."""
 
 
 class _RateColumn(ProgressColumn):
@@ -36,12 +37,20 @@ class _RateColumn(ProgressColumn):
         return Text("" if task.speed is None else f"{task.speed:,.0f}/s", style="dim")
 
 
+class _MessageHandler(logging.Handler):
+    """Prints each message as one line, above a progress bar if there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        stderr.print(self.format(record), markup=False, soft_wrap=True)
+
+
 def set_up_logging(debug: bool = False) -> None:
     """Send the project's messages to standard error, and keep libraries quiet unless debugging."""
-    handler = RichHandler(console=stderr, show_time=False, show_path=debug, show_level=debug, markup=False)
-    logger.handlers[:] = [handler]
+    logger.handlers[:] = [_MessageHandler()]
     logger.setLevel(logging.DEBUG if debug else logging.INFO)
     logger.propagate = False
+    if not debug:  # their bars, which they show even where there is no terminal
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     for name in ("transformers", "huggingface_hub", "datasets", "accelerate", "peft"):
         logging.getLogger(name).setLevel(logging.WARNING if debug else logging.ERROR)
 
@@ -56,7 +65,8 @@ def progress(title: str, total: int | None = None) -> Iterator[Tick]:
     if not stderr.is_terminal:
         yield lambda amount=1, /: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
+    title_column = TextColumn("{task.description}")
+    columns = (title_column, BarColumn(), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=stderr, transient=True)
     task = bar.add_task(title, total=total)
     begun = time.monotonic()

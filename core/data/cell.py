@@ -17,7 +17,7 @@ from core.data.instant import parse_instant
 from core.errors import shorten
 
 Kind = Literal["text", "label", "labels", "time", "id"]
-SEPARATORS = re.compile("[;|、；｜]")  # noqa: RUF001 — the full-width forms are meant
+SEPARATORS = re.compile("[;|、；｜]")
 LISTED = 'expected several labels as "a; b" or ["a", "b"]'
 
 

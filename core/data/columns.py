@@ -137,18 +137,14 @@ MATCHES: tuple[Callable[[str, Column], bool], ...] = (
 )
 
 
-def _find_faults(
-    available: Sequence[str], columns: Sequence[Column], mapping: Mapping[str, str]
-) -> list[str]:
+def _find_faults(available: Sequence[str], columns: Sequence[Column], mapping: Mapping[str, str]) -> list[str]:
     names = [column.name for column in columns]
     faults = []
     for ours, theirs in mapping.items():
         if ours not in names:
             faults.append(f"--map {ours}={theirs}: we have no column {ours!r}{_suggest(ours, names)}")
         if theirs not in available:
-            faults.append(
-                f"--map {ours}={theirs}: the data has no column {theirs!r}{_suggest(theirs, available)}"
-            )
+            faults.append(f"--map {ours}={theirs}: the data has no column {theirs!r}{_suggest(theirs, available)}")
     return faults
 
 

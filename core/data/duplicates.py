@@ -109,8 +109,7 @@ def _measure(
 ) -> list[tuple[float, int]]:
     """The exact similarity of a text to each candidate."""
     return [
-        (len(grams & indexed[row]) / len(grams | indexed[row]), row)
-        for row in sorted(candidates)[:LIMIT_CANDIDATES]
+        (len(grams & indexed[row]) / len(grams | indexed[row]), row) for row in sorted(candidates)[:LIMIT_CANDIDATES]
     ]
 
 

@@ -15,11 +15,26 @@ from charset_normalizer import from_bytes
 SAMPLE_BYTES = 65_536
 SPREAD_BYTES = 8_192
 SPREAD_PLACES = 16
-OLDER_ENCODINGS = ["gb18030", "big5", "shift_jis", "euc_kr", "cp1251", "cp1252"]
+COMMON_SHARE = 0.8
+ENOUGH_CHARACTERS = 8
 UTF8_MARK = b"\xef\xbb\xbf"
 MARKS = ((UTF8_MARK, "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
-# Read as cp1252, stray bytes give letters that no Western text holds there.
-IMPLAUSIBLE_CP1252 = re.compile(r"[\x80-\x9f¤¦¬¯\xb8\xd7\xf7ðþÿ]|(?<=[a-z])[À-Þ]|[À-ÿ](?=[(\[])")
+# What text in an older encoding is mostly made of. Two-byte encodings keep their common
+# characters in certain rows, so these are told by bytes; the others by the letters they give.
+COMMON_BYTES = {
+    "gb18030": re.compile(rb"[\xa1-\xa3\xb0-\xd7][\xa1-\xfe]"),
+    "big5": re.compile(rb"[\xa1-\xc6][\x40-\xfe]"),
+    "euc_kr": re.compile(rb"[\xa1-\xa3\xb0-\xc8][\xa1-\xfe]"),
+}
+COMMON_LETTERS = {
+    "shift_jis": re.compile("[\u3000-\u30ff]|[\u4e00-\u9fff]+(?=[\u3000-\u30ff])|(?<=[\u3000-\u30ff])[\u4e00-\u9fff]+"),
+    "cp1252": re.compile(
+        "(?<=[A-Za-z])[\xdf-\xef\xf1-\xf6\xf8-\xfd]+|[\xdf-\xef\xf1-\xf6\xf8-\xfd](?=[A-Za-z ])"
+        "|(?<![a-z])[\xc0-\xd6\xd8-\xdc](?=[A-Za-z])"
+        "|[\u2013-\u201e\u2026\u20ac\u2122\xa0\xa1\xa3\xa7\xa9\xab\xae\xb0\xb7\xbb\xbf]"
+    ),
+    "cp1251": re.compile("(?<![A-Za-z])[\u0401\u0410-\u044f\u0451]{2,}(?![A-Za-z])|[\u2013-\u201e\xab\xbb]"),
+}
 
 
 def detect_encoding(path: Path) -> tuple[str, str]:
@@ -70,10 +85,27 @@ def _guess_by_lines(sample: bytes) -> tuple[str, str]:
     valid = sum(_is_utf8(line) for line in lines)
     if valid * 2 >= len(lines):
         return "utf-8", f"{valid} of {len(lines)} sampled lines are valid"
-    best = from_bytes(b"\n".join(lines), cp_isolation=OLDER_ENCODINGS).best()
-    if best is None or (best.encoding == "cp1252" and IMPLAUSIBLE_CP1252.search(str(best))):
+    text = b"\n".join(lines)
+    plausible = [name for name in (*COMMON_BYTES, *COMMON_LETTERS) if _share_common(text, name) >= COMMON_SHARE]
+    if not plausible:
         return "utf-8", "no other encoding reads it"
-    return best.encoding, f"detected in {len(lines)} sampled lines that are not UTF-8"
+    if len(plausible) > 1 and sum(byte > 127 for byte in text) >= 2 * ENOUGH_CHARACTERS:
+        best = from_bytes(text, cp_isolation=plausible).best()
+        plausible = [best.encoding] if best else plausible
+    return plausible[0], f"detected in {len(lines)} sampled lines that are not UTF-8"
+
+
+def _share_common(text: bytes, encoding: str) -> float:
+    """How much of what is not ASCII is common in an encoding; 0 when it cannot be read in it."""
+    try:
+        foreign = [character for character in text.decode(encoding) if not character.isascii()]
+    except UnicodeDecodeError:
+        return 0.0
+    if encoding in COMMON_BYTES:
+        found = sum(bool(COMMON_BYTES[encoding].fullmatch(character.encode(encoding))) for character in foreign)
+    else:
+        found = sum(len(run) for run in COMMON_LETTERS[encoding].findall(text.decode(encoding)))
+    return found / len(foreign)
 
 
 def _is_utf8(line: bytes) -> bool:

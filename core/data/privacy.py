@@ -46,7 +46,7 @@ CN_MOBILE = re.compile(
 PHONE = re.compile(
     r"(?<![A-Za-z0-9+])(?<!\d[.,-])(?:"
     r"\+[1-9]\d*+(?:[ .-]?\(?\d++\)?){0,6}"  # international
-    r"|\([2-9]\d{2}\) ?[2-9]\d{2}[- .]\d{4}|[2-9]\d{2}([-.])[2-9]\d{2}\1\d{4}"  # North America
+    r"|\([2-9]\d{2}\) ?[2-9]\d{2}[- .]\d{4}|(?:[2-9](?!00)\d{2}|800)([-.])[2-9]\d{2}\1\d{4}"  # North America
     r"|\(?0(?:10|2\d|[3-9]\d{2})\)?[- ]?\d{7,8}|\(?0(?:10|2\d|[3-9]\d{2})\)?[- ]\d{4} \d{4}"  # China
     r"|[48]00-\d{3}-?\d{4}|[48]00-\d{4}-\d{3}"  # free of charge
     r"|0\d{2,4} \d{3,4} \d{3,4}"  # Britain and others
@@ -145,9 +145,7 @@ def _find_ibans(text: str) -> Iterator[tuple[int, int]]:
         length = IBAN_LENGTHS.get(found[0][:2])
         if not length:
             continue
-        body = re.compile(rf"(?:[A-Z0-9] ?){{{length - 1}}}[A-Z0-9](?![A-Za-z0-9])").match(
-            text, found.start()
-        )
+        body = re.compile(rf"(?:[A-Z0-9] ?){{{length - 1}}}[A-Z0-9](?![A-Za-z0-9])").match(text, found.start())
         if body and _is_iban(body[0].replace(" ", "")):
             yield body.span()
 
@@ -201,9 +199,7 @@ def _is_luhn(digits: str) -> bool:
     (True, False)
     """
     doubled = (int(digit) * 2 for digit in digits[-2::-2])
-    return (
-        sum(map(int, digits[::-2])) + sum(value - 9 if value > 9 else value for value in doubled)
-    ) % 10 == 0
+    return (sum(map(int, digits[::-2])) + sum(value - 9 if value > 9 else value for value in doubled)) % 10 == 0
 
 
 def _is_iban(code: str) -> bool:
@@ -218,9 +214,7 @@ def _is_cn_id(code: str) -> bool:
     except ValueError:
         return False
     total = sum(int(digit) * weight for digit, weight in zip(code[:17], CN_WEIGHTS, strict=True))
-    return (
-        int(code[:2]) in CN_PROVINCES and 1900 <= born.year <= 2099 and code[17] == "10X98765432"[total % 11]
-    )
+    return int(code[:2]) in CN_PROVINCES and 1900 <= born.year <= 2099 and code[17] == "10X98765432"[total % 11]
 
 
 FINDERS: dict[str, Callable[[str], Iterator[tuple[int, int]]]] = {

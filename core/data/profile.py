@@ -91,7 +91,7 @@ def profile_task(examples: Sequence[Example], task: Task) -> TaskProfile:
     """How the labels of a task are spread over the examples."""
     found = count_labels(examples, task.name)
     counts = Counter({name: found[name] for name in (*task.labels, *found)})
-    carried = [count for count in counts.values() if count]
+    carried = [counts[name] for name in task.labels if counts[name]]
     names = [label_names(example, task.name) for example in examples]
     known = sum(name is not None for name in names)
     return TaskProfile(

@@ -101,16 +101,12 @@ def assign_by_share(
     whole is. Large bundles come first, while there is still room to make up for them.
     """
     inside = set(rows)
-    undecided = [
-        bundle for bundle in bundles if sides[bundle[0]] == UNDECIDED and not inside.isdisjoint(bundle)
-    ]
+    undecided = [bundle for bundle in bundles if sides[bundle[0]] == UNDECIDED and not inside.isdisjoint(bundle)]
     counts = Counter(key for row in rows for key in _label_keys(examples[row]))
     large = max(1.0, LARGE_SHARE * len(rows))
 
     def rank(bundle: list[int]) -> tuple[int, int, tuple[str, str]]:
-        rarest = min(
-            ((counts[key], key) for row in bundle for key in _label_keys(examples[row])), default=None
-        )
+        rarest = min(((counts[key], key) for row in bundle for key in _label_keys(examples[row])), default=None)
         return (-len(bundle) if len(bundle) > large else 0, *(rarest or (len(examples), ("", ""))))
 
     wanted = np.asarray(fractions)

@@ -21,10 +21,10 @@ from core.data.side import (
     TRAIN,
     UNDECIDED,
     VALIDATION,
-    assign_by_share,
-    assign_by_time,
     Fractions,
     Sides,
+    assign_by_share,
+    assign_by_time,
     bring_labels_to_train,
     bundle_rows,
     keep_latest,
@@ -86,9 +86,7 @@ def split_examples(
     """
     fractions = (1.0 - validation_fraction - test_fraction, validation_fraction, test_fraction)
     if min(fractions) < 0 or fractions[TRAIN] <= 0:
-        raise ConfigError(
-            "the fractions leave nothing to train on", got=fractions[1:], expected="a sum below 1"
-        )
+        raise ConfigError("the fractions leave nothing to train on", got=fractions[1:], expected="a sum below 1")
     sources: dict[str, list[int]] = defaultdict(list)
     for row, example in enumerate(examples):
         sources[example.source].append(row)
@@ -104,7 +102,8 @@ def split_examples(
                 got=f"{len(examples)} rows, {distinct} different texts",
                 fix=f"bring more texts (or groups), or leave the {name} part out",
             )
-    return Split(*positions, *_summarise(chosen))
+    train, validation, test = positions
+    return Split(train, validation, test, *_summarise(chosen))
 
 
 def _decide(
@@ -130,9 +129,7 @@ def _decide(
     return sides
 
 
-def _choose(
-    examples: Sequence[Example], rows: list[int], method: Method, parts: int, source: str
-) -> tuple[str, str]:
+def _choose(examples: Sequence[Example], rows: list[int], method: Method, parts: int, source: str) -> tuple[str, str]:
     """The method for one source and the reason for it."""
     times = {examples[row].time for row in rows}
     without_group = sum(examples[row].group is None for row in rows)
@@ -155,6 +152,4 @@ def _summarise(chosen: dict[str, tuple[str, str]]) -> tuple[str, str]:
     reasons = [f"{name or 'the data'}: {method}, {reason}" for name, (method, reason) in chosen.items()]
     if len(methods) == 1:
         return methods.pop(), "; ".join(reasons)
-    return "; ".join(f"{name or 'the data'}: {method}" for name, (method, _) in chosen.items()), "; ".join(
-        reasons
-    )
+    return "; ".join(f"{name or 'the data'}: {method}" for name, (method, _) in chosen.items()), "; ".join(reasons)

@@ -108,9 +108,7 @@ def _find_multi(examples: list[Example], task: Task, classes: list[str], seed: i
     found: dict[int, tuple[float, set[str]]] = {}  # row -> confidence, labels to add or to take away
     for i in usable:
         chances = _predict_out_of_fold(features, carried[:, i], seed)
-        for row in find_label_issues(
-            carried[:, i], chances, return_indices_ranked_by="self_confidence", n_jobs=1
-        ):
+        for row in find_label_issues(carried[:, i], chances, return_indices_ranked_by="self_confidence", n_jobs=1):
             if chances[row].argmax() != carried[row, i]:
                 confidence, changes = found.get(int(row), (1.0, set()))
                 confidence = min(confidence, float(chances[row, carried[row, i]]))
@@ -129,9 +127,7 @@ def _embed(examples: list[Example]) -> Any:
 
     texts = [f"{example.text} {example.pair or ''}"[:2_000] for example in examples]
     words = TfidfVectorizer(sublinear_tf=True, min_df=2, max_features=10_000, token_pattern=r"(?u)\b\w+\b")
-    characters = TfidfVectorizer(
-        analyzer="char", ngram_range=(1, 3), sublinear_tf=True, min_df=2, max_features=10_000
-    )
+    characters = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, min_df=2, max_features=10_000)
     return make_union(words, characters).fit_transform(texts).astype(np.float32)
 
 
@@ -144,7 +140,5 @@ def _predict_out_of_fold(features: Any, given: NDArray[Any], seed: int) -> NDArr
     model = LogisticRegression(C=10, max_iter=30, tol=1e-3)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # thirty steps need not converge to rank rows
-        chances: NDArray[np.float64] = cross_val_predict(
-            model, features, given, cv=folds, method="predict_proba"
-        )
+        chances: NDArray[np.float64] = cross_val_predict(model, features, given, cv=folds, method="predict_proba")
     return chances

@@ -93,6 +93,9 @@ def bootstrap(
     Returns:
         An interval for every score but ``ece``; a score that is not defined is absent.
         ``roc_auc`` and ``average_precision`` are resampled to first order (see ``ranking``).
+        Where every row is right, no resample can be wrong, so the share of right rows then has
+        the exact interval of a proportion (Clopper and Pearson 1934); the other scores have
+        intervals of no width, which say nothing.
 
     Source:
         Efron and Tibshirani 1993, chapter 13; groups: Davison and Hinkley 1997, section 3.8.
@@ -108,7 +111,12 @@ def bootstrap(
         for name, values in resampled.items():
             bounded = np.minimum(values, 1.0) if name in RANKING else values
             drawn.setdefault(name, []).append(bounded.astype(np.float64))
-    return {name: _percentiles(np.concatenate(parts), confidence) for name, parts in drawn.items()}
+    intervals = {name: _percentiles(np.concatenate(parts), confidence) for name, parts in drawn.items()}
+    if outcome.right.all():
+        units = len(outcome.right) if groups is None else len(np.unique(groups))
+        whole = "accuracy" if kind == "single" else "subset_accuracy"
+        intervals[whole] = Interval(float(((1.0 - confidence) / 2) ** (1 / units)), 1.0)
+    return intervals
 
 
 def compare(

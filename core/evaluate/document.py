@@ -74,7 +74,7 @@ class Rung:
 
     Attributes:
         name: Such as ``TF-IDF linear``.
-        score: On the validation rows, in the ladder's metric.
+        score: On the validation rows, in the ladder's metric; None where it was not tried.
         interval: Of the score.
         seconds: To train it.
         size_mb: Of its folder.

@@ -10,36 +10,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from html import escape
-from typing import Any
 
-from core.evaluate.bootstrap import Interval
 from core.evaluate.calibration import ReliabilityBin
+from core.evaluate.canvas import (
+    COLORS,
+    LONGEST_TICK,
+    MODEL_COLORS,
+    QUIET,
+    Figure,
+    axis,
+    color_at,
+    diagonal,
+    error_bars,
+    figure,
+    names_axis,
+    plain,
+)
 from core.evaluate.convergence import TrainingPoint
 from core.evaluate.curves import Curve, LearningPoint
 from core.evaluate.document import Rung
 from core.evaluate.metrics import Scored
 
-Figure = dict[str, Any]
-
-COLORS = ("#3f7ad6", "#d9822b", "#2b9e78", "#a863c9", "#c2992b", "#d1546b", "#7a8698", "#3aa0b5")
-QUIET = "#8b95a5"
-MODEL_COLORS = (COLORS[0], COLORS[1], QUIET, *COLORS[2:6])
-FONT = "system-ui, -apple-system, Segoe UI, Roboto, PingFang SC, Microsoft YaHei, Noto Sans CJK SC, sans-serif"
 FEWEST_PREDICTIONS = 10
-LONGEST_TICK = 22
 MOST_NAMED = 80
-
-
-def plain(text: str, longest: int | None = None) -> str:
-    """A text that plotly shows as it is, shortened where asked.
-
-    >>> plain("<b>a</b>")
-    '&lt;b&gt;a&lt;/b&gt;'
-    """
-    if longest is not None and len(text) > longest:
-        text = text[: longest - 1] + "…"
-    return escape(text, quote=False)
 
 
 def scores_figure(models: Sequence[Scored], names: Sequence[str], metrics: Mapping[str, str]) -> Figure:
@@ -63,30 +56,31 @@ def scores_figure(models: Sequence[Scored], names: Sequence[str], metrics: Mappi
                 "name": plain(name, 40),
                 "x": values,
                 "y": [keys.index(k) for k in shown],
-                "error_x": _error_bars(values, intervals),
-                "marker": {"color": _color(at, MODEL_COLORS), "opacity": 1 if at == 0 else 0.65},
+                "error_x": error_bars(values, intervals),
+                "marker": {"color": color_at(at, MODEL_COLORS), "opacity": 1 if at == 0 else 0.65},
                 "hovertemplate": "%{x:.3f}",
             }
         )
-    return _figure(
+    return figure(
         traces,
         height=90 + len(keys) * (22 + 17 * len(models)),
         legend=True,
         bargap=0.3,
-        xaxis=_axis(range=[0, 1.02], tickformat=".0%"),
-        yaxis=_names_axis([metrics[k] for k in keys]),
+        xaxis=axis(range=[0, 1.02], tickformat=".0%"),
+        yaxis=names_axis([metrics[k] for k in keys]),
     )
 
 
 def ladder_figure(rungs: Sequence[Rung]) -> Figure:
-    """A dot with its error bar per rung, smallest on top; the chosen one is filled."""
-    scores = [rung.score for rung in rungs]
+    """A dot with its error bar per rung that was tried, smallest on top; the chosen one is filled."""
+    rungs = [rung for rung in rungs if rung.score is not None]
+    scores = [rung.score for rung in rungs if rung.score is not None]
     trace = {
         "type": "scatter",
         "mode": "markers",
         "x": scores,
         "y": list(range(len(rungs))),
-        "error_x": _error_bars(scores, [rung.interval for rung in rungs]),
+        "error_x": error_bars(scores, [rung.interval for rung in rungs]),
         "marker": {
             "size": 13,
             "color": [COLORS[0] if rung.is_chosen else "rgba(0,0,0,0)" for rung in rungs],
@@ -95,7 +89,7 @@ def ladder_figure(rungs: Sequence[Rung]) -> Figure:
         "hovertemplate": "%{x:.3f}<extra></extra>",
     }
     names = [rung.name for rung in rungs]
-    return _figure([trace], height=70 + 38 * len(rungs), xaxis=_axis(tickformat=".1%"), yaxis=_names_axis(names))
+    return figure([trace], height=70 + 38 * len(rungs), xaxis=axis(tickformat=".1%"), yaxis=names_axis(names))
 
 
 def training_figure(points: Sequence[TrainingPoint], texts: Mapping[str, str], metric: str) -> Figure:
@@ -110,13 +104,13 @@ def training_figure(points: Sequence[TrainingPoint], texts: Mapping[str, str], m
     ]
     shown = [p for p in panels if any(getattr(point, key) is not None for key, _, _ in p for point in points)]
     weights = [1.0 if panel[0][0] == "learning_rate" else 2.0 for panel in shown]
-    layout: Figure = {"xaxis": _axis(title=texts["epoch"], anchor=f"y{len(shown)}")}
+    layout: Figure = {"xaxis": axis(title=texts["epoch"], anchor=f"y{len(shown)}")}
     traces, top = [], 1.0
     for at, (panel, weight) in enumerate(zip(shown, weights, strict=True), start=1):
         bottom = top - weight / sum(weights)
         gap = 0.07 if at < len(shown) else 0.0
         form = ".0e" if panel[0][0] == "learning_rate" else ".3~g"
-        layout[f"yaxis{at}"] = _axis(domain=[max(0.0, bottom + gap), top], tickformat=form, nticks=5)
+        layout[f"yaxis{at}"] = axis(domain=[max(0.0, bottom + gap), top], tickformat=form, nticks=5)
         for key, name, color in panel:
             seen = [(p.epoch, v) for p in points if _is_number(v := getattr(p, key))]
             traces.append(
@@ -133,7 +127,7 @@ def training_figure(points: Sequence[TrainingPoint], texts: Mapping[str, str], m
                 }
             )
         top = bottom
-    return _figure(traces, height=100 + int(70 * sum(weights)), legend=True, hovermode="x", **layout)
+    return figure(traces, height=100 + int(70 * sum(weights)), legend=True, hovermode="x", **layout)
 
 
 def confusion_figure(labels: Sequence[str], matrix: Sequence[Sequence[int]], texts: Mapping[str, str]) -> Figure:
@@ -160,11 +154,11 @@ def confusion_figure(labels: Sequence[str], matrix: Sequence[Sequence[int]], tex
         "tickfont": {"size": 9 if len(labels) <= 40 else 7},
         "showgrid": False,
     }
-    return _figure(
+    return figure(
         [trace],
         height=680,
-        xaxis=_axis(title=texts["predicted"], tickangle=-90, **names),
-        yaxis=_axis(title=texts["truth"], autorange="reversed", **names),
+        xaxis=axis(title=texts["predicted"], tickangle=-90, **names),
+        yaxis=axis(title=texts["truth"], autorange="reversed", **names),
     )
 
 
@@ -177,21 +171,21 @@ def curves_figure(curves: Sequence[Curve], x: str, y: str, everything: str, has_
             "name": f"{plain(curve.name or everything, 20)} {curve.area:.3f}",
             "x": curve.x,
             "y": curve.y,
-            "line": {"color": _color(at), "width": 2 if curve.name else 3.5},
+            "line": {"color": color_at(at), "width": 2 if curve.name else 3.5},
             "hovertemplate": "%{x:.2f}, %{y:.2f}",
         }
         for at, curve in enumerate(curves)
     ]
     if has_diagonal:
-        traces.append(_diagonal())
-    figure = _figure(
+        traces.append(diagonal())
+    plot = figure(
         traces,
         height=340 + 19 * len(curves),
-        xaxis=_axis(title=x, range=[0, 1], dtick=0.25),
-        yaxis=_axis(title=y, range=[0, 1.02], dtick=0.25),
+        xaxis=axis(title=x, range=[0, 1], dtick=0.25),
+        yaxis=axis(title=y, range=[0, 1.02], dtick=0.25),
     )
-    figure["layout"] |= {"showlegend": True, "legend": {"y": -0.2, "yanchor": "top", "x": 0}}
-    return figure
+    plot["layout"] |= {"showlegend": True, "legend": {"y": -0.2, "yanchor": "top", "x": 0}}
+    return plot
 
 
 def reliability_figure(
@@ -201,7 +195,7 @@ def reliability_figure(
 
     Bins of a few predictions swing wildly and draw the eye, so they are left to the table.
     """
-    traces = [_diagonal()]
+    traces = [diagonal()]
     kinds = ((before, "before", QUIET, "dot"), (after, "after", COLORS[0], "solid"))
     for bins, key, color, dash in kinds:
         bins = [b for b in bins if b.count >= FEWEST_PREDICTIONS] or bins
@@ -221,12 +215,12 @@ def reliability_figure(
                 "hovertemplate": "%{x:.2f} → %{y:.2f} (%{text})",
             }
         )
-    return _figure(
+    return figure(
         traces,
         height=360,
         legend=True,
-        xaxis=_axis(title=texts["confidence"], range=[0, 1.02], tickformat=".0%"),
-        yaxis=_axis(title=texts["came_true"], range=[0, 1.02], tickformat=".0%"),
+        xaxis=axis(title=texts["confidence"], range=[0, 1.02], tickformat=".0%"),
+        yaxis=axis(title=texts["came_true"], range=[0, 1.02], tickformat=".0%"),
     )
 
 
@@ -238,79 +232,16 @@ def learning_figure(points: Sequence[LearningPoint], x: str, y: str) -> Figure:
         "mode": "lines+markers",
         "x": [point.rows for point in points],
         "y": scores,
-        "error_y": _error_bars(scores, [point.interval for point in points]),
+        "error_y": error_bars(scores, [point.interval for point in points]),
         "line": {"color": COLORS[0], "width": 2},
         "hovertemplate": "%{x}: %{y:.3f}<extra></extra>",
     }
-    return _figure(
+    return figure(
         [trace],
         height=300,
-        xaxis=_axis(title=x, type="log", tickvals=trace["x"]),
-        yaxis=_axis(title=y, tickformat=".1%"),
+        xaxis=axis(title=x, type="log", tickvals=trace["x"]),
+        yaxis=axis(title=y, tickformat=".1%"),
     )
-
-
-def _figure(traces: list[Figure], *, height: int, legend: bool = False, **layout: Any) -> Figure:
-    return {
-        "data": traces,
-        "layout": {
-            "height": height,
-            "margin": {"l": 10, "r": 16, "t": 34 if legend else 10, "b": 40},
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"family": FONT, "size": 12},
-            "showlegend": legend,
-            "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "traceorder": "normal"},
-            "hoverlabel": {"bgcolor": "#1f2733", "bordercolor": "#1f2733", "font": {"color": "#ffffff"}},
-            "dragmode": False,
-        }
-        | layout,
-    }
-
-
-def _axis(**settings: Any) -> Figure:
-    if "title" in settings:
-        settings["title"] = {"text": plain(settings["title"]), "standoff": 8}
-    return {"automargin": True, "fixedrange": True, "zeroline": False, "ticks": "", **settings}
-
-
-def _names_axis(names: Sequence[str]) -> Figure:
-    """A vertical axis of names, the first on top."""
-    return _axis(
-        tickvals=list(range(len(names))),
-        ticktext=[plain(name, LONGEST_TICK + 6) for name in names],
-        range=[len(names) - 0.5, -0.5],
-        showgrid=False,
-    )
-
-
-def _error_bars(values: Sequence[float], intervals: Sequence[Interval | None]) -> Figure:
-    pairs = list(zip(values, intervals, strict=True))
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": [max(0.0, i.high - v) if i else 0.0 for v, i in pairs],
-        "arrayminus": [max(0.0, v - i.low) if i else 0.0 for v, i in pairs],
-        "color": QUIET,
-        "thickness": 1.5,
-        "width": 3,
-    }
-
-
-def _diagonal() -> Figure:
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": [0, 1],
-        "y": [0, 1],
-        "line": {"color": QUIET, "width": 1, "dash": "dash"},
-        "hoverinfo": "skip",
-        "showlegend": False,
-    }
-
-
-def _color(at: int, palette: Sequence[str] = COLORS) -> str:
-    return palette[at % len(palette)]
 
 
 def _is_number(value: float | None) -> bool:

@@ -63,9 +63,10 @@ def load_encoder(folder: Path, dropout: float | None = None) -> PreTrainedModel:
         for key in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"):
             if hasattr(config, key):
                 setattr(config, key, dropout)
-    return AutoModel.from_pretrained(
+    encoder: PreTrainedModel = AutoModel.from_pretrained(
         folder, config=config, local_files_only=True, use_safetensors=True, dtype=torch.float32
     )
+    return encoder
 
 
 def load_config(folder: Path, *, strict: bool = False) -> PretrainedConfig:

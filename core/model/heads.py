@@ -50,7 +50,8 @@ class TextClassifier(nn.Module):
             inputs["token_type_ids"] = token_type_ids
         states = self.encoder(**inputs).last_hidden_state
         mask = attention_mask.unsqueeze(-1).to(states.dtype)
-        return ((states * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)).float()
+        pooled: Tensor = (states * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+        return pooled.float()
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> tuple[Tensor, ...]:
         """Logits of each task, in the order of ``tasks``: ``(batch, labels)`` float32 each."""

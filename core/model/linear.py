@@ -81,6 +81,14 @@ class LinearClassifier:
             for w, b in zip(self._weights, self._biases, strict=True)
         ]
 
+    def scaled(self, factors: Sequence[float]) -> LinearClassifier:
+        """The same model with each task's margins multiplied by a factor."""
+        copy = LinearClassifier.__new__(LinearClassifier)
+        copy.tasks, copy.analyzer, copy._vectorizers = self.tasks, self.analyzer, self._vectorizers
+        copy._weights = [w * np.float32(f) for w, f in zip(self._weights, factors, strict=True)]
+        copy._biases = [b * np.float32(f) for b, f in zip(self._biases, factors, strict=True)]
+        return copy
+
     def save(self, folder: Path) -> None:
         """Write ``vocabulary.json`` and ``weights.safetensors``."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from core.config import ModelConfig
 from core.errors import ConfigError
 from core.model.heads import TextClassifier
@@ -30,8 +32,9 @@ def apply_tuning(model: TextClassifier, config: ModelConfig) -> TextClassifier:
 
 def merge_tuning(model: TextClassifier) -> TextClassifier:
     """Fold LoRA adapters into the weights they adapt, so that the encoder is a plain one again."""
-    if hasattr(model.encoder, "merge_and_unload"):
-        model.encoder = model.encoder.merge_and_unload()
+    merge: Any = getattr(model.encoder, "merge_and_unload", None)
+    if merge is not None:
+        model.encoder = merge()
     return model
 
 
@@ -47,7 +50,7 @@ def _add_lora(model: TextClassifier, config: ModelConfig) -> None:
         )
     lora = LoraConfig(
         r=config.lora_rank,
-        lora_alpha=config.lora_alpha,
+        lora_alpha=config.lora_alpha,  # type: ignore[arg-type]
         lora_dropout=config.dropout,
         target_modules=list(config.lora_targets),
     )

@@ -6,7 +6,7 @@ Scores come back in the order the texts went in.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,12 @@ class EncoderClassifier:
         """Mean-pooled encoder states, ``(rows, hidden)`` float32."""
         return embed_tokens(self._fast, tokenize(self.tokenizer, texts, self.max_tokens), self.batch_size)
 
+    def scaled(self, factors: Sequence[float]) -> EncoderClassifier:
+        """The same encoder with each task's logits multiplied by a factor."""
+        other = copy(self)
+        other.model, other._fast = (_with_scaled_heads(model, factors) for model in (self.model, self._fast))
+        return other
+
     def save(self, folder: Path) -> None:
         """Write encoder weights (fp32), configuration, tokenizer and heads as plain files."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -118,9 +124,20 @@ def fast_copy(model: TextClassifier, precision: str = "auto") -> TextClassifier:
     chosen = choose_precision(precision, device).value
     if chosen == "fp32" and device == "cpu":
         return model.eval()
-    copy = TextClassifier(deepcopy(model.encoder).to(_DTYPES[chosen]), model.tasks)
-    copy.heads.load_state_dict(model.heads.state_dict())
-    return copy.to(device).eval()
+    fast = TextClassifier(deepcopy(model.encoder).to(_DTYPES[chosen]), model.tasks)
+    fast.heads.load_state_dict(model.heads.state_dict())
+    return fast.to(device).eval()
+
+
+def _with_scaled_heads(model: TextClassifier, factors: Sequence[float]) -> TextClassifier:
+    """A model on the same encoder whose heads are multiplied."""
+    other = TextClassifier(model.encoder, model.tasks).to(next(model.heads.parameters()).device)
+    other.heads.load_state_dict(model.heads.state_dict())
+    with torch.no_grad():
+        for head, factor in zip(other.heads, factors, strict=True):
+            for parameter in head.parameters():
+                parameter.mul_(factor)
+    return other.eval()
 
 
 def score_tokens(model: TextClassifier, tokens: Tokens, batch_size: int) -> list[NDArray[np.float32]]:

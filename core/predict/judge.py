@@ -61,7 +61,7 @@ def judge(
                 rows.targets[task.name][known],
                 forecast,
                 baselines=compared,
-                examples=[examples[i] for i in known],
+                examples=[examples[int(i)] for i in known],
                 samples=samples,
                 seed=seed,
             )

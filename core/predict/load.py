@@ -7,7 +7,7 @@ belong together: that is a ``Model``.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -24,6 +24,7 @@ from core.model.backbone import load_encoder, load_tokenizer, resolve_backbone
 from core.model.bundle import SETTINGS, read_document, verify_bundle, write_document
 from core.model.heads import TextClassifier
 from core.model.linear import LinearClassifier
+from core.predict.blend import BlendClassifier
 from core.predict.decide import Calibration, Classifier, Floats, probabilities
 from core.predict.engine import EncoderClassifier
 
@@ -35,8 +36,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     kit: str
-    rung: Literal["tfidf", "probe", "tuned"]
-    kind: Literal["encoder", "tfidf"]
+    rung: Literal["tfidf", "probe", "blend", "tuned"]
+    kind: Literal["encoder", "tfidf", "blend"]
     max_tokens: int = Field(ge=1)
     fieldkits: str
 
@@ -107,13 +108,13 @@ def load_model(folder: Path, schema: type[Schema], kit: str, **overrides: Any) -
     except ConfigError as error:
         raise ModelError(f"its configuration is refused: {error}", where=str(folder)) from error
     options = {"batch_size": config.predict.batch_size, "precision": config.predict.precision} | overrides
-    classifier: Classifier = (
-        LinearClassifier.load(folder / "model", tasks)
-        if settings.kind == "tfidf"
-        else EncoderClassifier.load(folder / "model", tasks, max_tokens=settings.max_tokens, **options)
-    )
+    loaders: dict[str, Callable[[], Classifier]] = {
+        "tfidf": lambda: LinearClassifier.load(folder / "model", tasks),
+        "encoder": lambda: EncoderClassifier.load(folder / "model", tasks, max_tokens=settings.max_tokens, **options),
+        "blend": lambda: BlendClassifier.load(folder / "model", tasks, max_tokens=settings.max_tokens, **options),
+    }
     return Model(
-        classifier,
+        loaders[settings.kind](),
         calibration,
         settings,
         config,
@@ -129,23 +130,35 @@ def load_baselines(model: Model) -> dict[str, tuple[Classifier, dict[str, Calibr
 
     The probe is there only where its backbone is: the bundle holds its heads alone.
     """
-    folder, found = model.folder, {}
+    folder = model.folder
     if folder is None:
         return {}
     calibrations = _parse(TypeAdapter(dict[str, dict[str, Calibration]]), folder, "metrics.json", "baselines")
+    found: dict[str, Classifier] = {}
+    if isinstance(model.classifier, BlendClassifier):  # its parts are on one scale: no temperature is left
+        calibrations = {
+            name: {task: Calibration(1.0, read.thresholds) for task, read in part.items()}
+            for name, part in calibrations.items()
+        }
+        found = {"tfidf": model.classifier.linear, "probe": model.classifier.encoder}
+    elif model.settings.rung in calibrations:
+        found[model.settings.rung] = model.classifier
     if (folder / "tfidf").is_dir():
-        linear: Classifier = LinearClassifier.load(folder / "tfidf", model.tasks)
-        found["tfidf"] = (linear, calibrations["tfidf"])
+        found["tfidf"] = LinearClassifier.load(folder / "tfidf", model.tasks)
     if (folder / "probe").is_dir():
-        try:
-            backbone = resolve_backbone(model.config.model.backbone)
-            probe = TextClassifier(load_encoder(backbone), model.tasks)
-            probe.heads.load_state_dict(load_file(folder / "probe" / "heads.safetensors"))
-        except (KitError, OSError, RuntimeError):
-            return found
-        encoder = EncoderClassifier(probe, load_tokenizer(backbone), max_tokens=model.settings.max_tokens)
-        found["probe"] = (encoder, calibrations["probe"])
-    return found
+        probe = _load_probe(model, folder / "probe")
+        found |= {} if probe is None else {"probe": probe}
+    return {name: (found[name], calibrations[name]) for name in ("tfidf", "probe") if name in found}
+
+
+def _load_probe(model: Model, folder: Path) -> Classifier | None:
+    try:
+        backbone = resolve_backbone(model.config.model.backbone)
+        probe = TextClassifier(load_encoder(backbone), model.tasks)
+        probe.heads.load_state_dict(load_file(folder / "heads.safetensors"))
+    except (KitError, OSError, RuntimeError):
+        return None
+    return EncoderClassifier(probe, load_tokenizer(backbone), max_tokens=model.settings.max_tokens)
 
 
 def fingerprint_rows(examples: Iterable[Example]) -> NDArray[np.uint64]:

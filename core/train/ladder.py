@@ -1,6 +1,6 @@
 """Climbs from the cheapest model to the dearest and keeps the one that earns its cost.
 
-TF-IDF, then the frozen encoder with a linear head, then fine-tuning. A rung replaces the one
+TF-IDF, then the frozen encoder with a linear head, the mean of both, then fine-tuning. A rung replaces the one
 kept so far only when it wins on the validation rows by more than the error bar of the
 difference. A rung that cannot pay off (no time left, or texts that the encoder's vocabulary
 cannot read) is left out, and the result says why.
@@ -21,13 +21,16 @@ from core.console import say
 from core.data.example import Dataset, Task
 from core.errors import ConfigError
 from core.evaluate.metrics import compare, multi_metrics, single_metrics
+from core.model.linear import LinearClassifier
+from core.predict.blend import blend
 from core.predict.decide import Calibration, Classifier, calibrate, probabilities
+from core.predict.engine import EncoderClassifier
 from core.train.fit import fit_rung, unknown_share
 from core.train.loop import Validation
 
 PRIMARY_METRIC = {"single": "macro_f1", "multi": "micro_f1"}
 MOST_UNKNOWN_TOKENS = 0.15
-LEAST_SECONDS = {"tfidf": 0.0, "probe": 5.0, "tuned": 20.0}
+LEAST_SECONDS = {"tfidf": 0.0, "probe": 5.0, "blend": 0.0, "tuned": 20.0}
 Read = list[NDArray[np.float64]]
 
 
@@ -36,7 +39,7 @@ class Rung:
     """One model that was tried, or not.
 
     Attributes:
-        name: ``tfidf``, ``probe`` or ``tuned``.
+        name: ``tfidf``, ``probe``, ``blend`` or ``tuned``.
         reason: Why it was kept, passed over or not tried, in one sentence.
         seconds: Time it took.
         score: Mean over tasks of the primary metric on validation rows; None if not tried.
@@ -92,13 +95,17 @@ def climb(
     kept: tuple[Rung, Read, Classifier] | None = None
     for name in config.train.rungs:
         left = None if budget is None else budget - (time.monotonic() - begun)
-        obstacle = _obstacle(name, left, train, config, is_first=kept is None)
+        obstacle = _obstacle(name, left, train, config, rungs)
         if obstacle:
             say(f"{name}: not tried: {obstacle}")
             rungs.append(Rung(name, f"Not tried: {obstacle}."))
             continue
         started = time.monotonic()
-        classifier, curve = fit_rung(name, train, validation, tasks, config, left, checkpoints, resume)
+        classifier, curve = (
+            (_blend(rungs), ())
+            if name == "blend"
+            else fit_rung(name, train, validation, tasks, config, left, checkpoints, resume)
+        )
         logits = classifier.logits(validation.texts)
         seconds = time.monotonic() - started
         calibration = calibrate(tasks, logits, validation)
@@ -143,15 +150,29 @@ def score_tasks(
     return scores
 
 
-def _obstacle(name: str, left: float | None, train: Dataset, config: KitConfig, is_first: bool) -> str:
-    """What stands against a rung, or an empty string."""
-    if left is not None and left < LEAST_SECONDS[name] and not is_first:
+def _obstacle(name: str, left: float | None, train: Dataset, config: KitConfig, rungs: Sequence[Rung]) -> str:
+    """What stands against a rung, or an empty string; nothing stands against a first one."""
+    tried = {rung.name for rung in rungs if rung.classifier is not None}
+    if name == "blend" and not {"tfidf", "probe"} <= tried:
+        return "it needs both tfidf and probe"
+    if not tried:
+        return ""
+    if left is not None and left < LEAST_SECONDS[name]:
         return f"{max(0.0, left):.0f} s of the budget are left, it needs at least {LEAST_SECONDS[name]:.0f} s"
-    if name != "tfidf" and not is_first:
+    if name in ("probe", "tuned"):
         share = unknown_share(train, config)
         if share > MOST_UNKNOWN_TOKENS:
             return f"{share:.0%} of the tokens are not in the vocabulary of the backbone {config.model.backbone}"
     return ""
+
+
+def _blend(rungs: Sequence[Rung]) -> Classifier:
+    """The mean of the two cheap rungs."""
+    parts = {rung.name: rung for rung in rungs}
+    linear, encoder = parts["tfidf"], parts["probe"]
+    if not isinstance(linear.classifier, LinearClassifier) or not isinstance(encoder.classifier, EncoderClassifier):
+        raise TypeError("a blend is made of a linear model and an encoder")
+    return blend(linear.classifier, linear.calibration, encoder.classifier, encoder.calibration)
 
 
 def _judge(

@@ -1,4 +1,4 @@
-"""Would more data help? The chosen kind of model, trained on growing shares of the rows."""
+"""Would more data help? The ladder, climbed again on growing shares of the rows."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ from core.console import say
 from core.data.example import Example, Task, make_dataset
 from core.evaluate.curves import LearningPoint
 from core.evaluate.document import TaskReport
-from core.predict.decide import calibrate, probabilities
+from core.predict.decide import probabilities
 from core.runtime import derive_seed
-from core.train.fit import fit_rung
-from core.train.ladder import score_tasks
+from core.train.ladder import PRIMARY_METRIC, climb, score_tasks
 
 SHARES = (0.125, 0.25, 0.5)
 
 
 def learning_curve(
-    rung: str,
     train: Sequence[Example],
     validation: Sequence[Example],
     test: Sequence[Example],
@@ -31,7 +29,6 @@ def learning_curve(
     """Add to each task's report how the score grows with the number of training rows.
 
     Args:
-        rung: The kind of model to train.
         train: All training rows; the shares are taken from one shuffle, each in the next.
         validation: Rows to stop and calibrate by.
         test: Rows to score on.
@@ -45,9 +42,9 @@ def learning_curve(
     for share in SHARES:
         rows = make_dataset([train[i] for i in order[: max(1, int(len(train) * share))]], tasks)
         say(f"Learning curve: {len(rows)} rows")
-        classifier, _ = fit_rung(rung, rows, stop, tasks, config)
-        calibration = calibrate(tasks, classifier.logits(stop.texts), stop)
-        logits = classifier.logits(held_out.texts)
+        ladder = climb(rows, stop, tasks, config)
+        calibration = ladder.chosen.calibration
+        logits = ladder.classifier.logits(held_out.texts)
         read = [probabilities(t, z, calibration[t.name]) for t, z in zip(tasks, logits, strict=True)]
         for name, score in score_tasks(tasks, read, held_out, calibration).items():
             points[name].append(LearningPoint(len(rows), score))
@@ -56,7 +53,7 @@ def learning_curve(
             report,
             learning=(
                 *points[report.name],
-                LearningPoint(len(train), report.model.metrics["macro_f1" if report.kind == "single" else "micro_f1"]),
+                LearningPoint(len(train), report.model.metrics[PRIMARY_METRIC[report.kind]]),
             ),
         )
         for report in reports

@@ -21,7 +21,9 @@ from core.data.example import Dataset, Task
 from core.model.heads import TextClassifier
 from core.predict.engine import embed_tokens
 
-INVERSE_PENALTY = 1.0
+INVERSE_PENALTIES = (0.003, 0.01, 0.03, 0.1)
+PENALTY_ROWS = 5000
+LEAST_SPREAD = 0.01
 _NEVER_MARGIN = 8.0
 
 
@@ -37,7 +39,8 @@ def fit_heads(
         tasks: What is asked of a text.
         seed: Of the solver.
     """
-    mean, spread = embeddings.mean(axis=0), embeddings.std(axis=0) + 1e-6
+    mean, spread = embeddings.mean(axis=0), embeddings.std(axis=0)
+    spread = np.maximum(spread, LEAST_SPREAD * spread.mean() + 1e-12)  # a constant dimension must not blow up
     standard = ((embeddings - mean) / spread).astype(np.float64)
     for task, head in zip(tasks, model.heads, strict=True):
         rows = np.flatnonzero(train.known[task.name])
@@ -71,12 +74,13 @@ def _fit_task(
     """``(labels, hidden)`` weights and ``(labels,)`` biases; a label never seen stays improbable."""
     weight = np.zeros((len(task.labels), features.shape[1]))
     bias = np.full(len(task.labels), -_NEVER_MARGIN)
+    penalty = _choose_penalty(features, targets, seed)
     if task.kind == "single":
         seen = np.unique(targets)
         if len(seen) == 1:
             bias[seen] = _NEVER_MARGIN
             return weight, bias
-        fitted = _regression(seed).fit(features, targets)
+        fitted = _regression(penalty, seed).fit(features, targets)
         if len(seen) == 2:  # scikit-learn gives one row of weights for two labels
             weight[seen[1]], bias[seen] = fitted.coef_[0], [0.0, fitted.intercept_[0]]
         else:
@@ -87,10 +91,31 @@ def _fit_task(
         if positive.all():
             bias[label] = _NEVER_MARGIN
         elif positive.any():
-            fitted = _regression(seed).fit(features, positive)
+            fitted = _regression(penalty, seed).fit(features, positive)
             weight[label], bias[label] = fitted.coef_[0], fitted.intercept_[0]
     return weight, bias
 
 
-def _regression(seed: int) -> LogisticRegression:
-    return LogisticRegression(C=INVERSE_PENALTY, max_iter=200, tol=1e-3, random_state=seed)
+def _choose_penalty(features: NDArray[np.float64], targets: NDArray[Any], seed: int) -> float:
+    """The inverse penalty with the least log loss on a fifth of (a sample of) the training rows.
+
+    A multi-label task is judged by its most frequent label.
+    """
+    if targets.ndim > 1:
+        targets = targets[:, int(targets.sum(axis=0).argmax())] > 0.5
+    labels, positions, counts = np.unique(targets, return_inverse=True, return_counts=True)
+    if len(labels) < 2 or counts.min() < 5:
+        return INVERSE_PENALTIES[0]
+    rows = np.random.default_rng(seed).permutation(len(targets))[:PENALTY_ROWS]
+    held, fit = rows[: len(rows) // 5], rows[len(rows) // 5 :]
+    held = held[np.isin(positions[held], positions[fit])]
+    losses = []
+    for penalty in INVERSE_PENALTIES:
+        fitted = _regression(penalty, seed).fit(features[fit], positions[fit])
+        column = np.searchsorted(fitted.classes_, positions[held])
+        losses.append(-fitted.predict_log_proba(features[held])[np.arange(len(held)), column].mean())
+    return INVERSE_PENALTIES[int(np.argmin(losses))]
+
+
+def _regression(inverse_penalty: float, seed: int) -> LogisticRegression:
+    return LogisticRegression(C=inverse_penalty, max_iter=200, tol=1e-3, random_state=seed)

@@ -125,7 +125,7 @@ def train_bundle(
     if parts.test:
         reports = judge(model, parts.test, baselines, samples=config.evaluate.bootstrap_samples, seed=config.seed)
         if config.evaluate.learning_curve:
-            reports = learning_curve(ladder.chosen.name, parts.train, parts.validation, parts.test, reports, config)
+            reports = learning_curve(parts.train, parts.validation, parts.test, reports, config)
     report = _describe(corpus, parts, ladder, model, reports, config, kit, time.monotonic() - begun)
     summary = summarise(reports, len(parts.test)) if reports else {}
     with new_bundle(out) as folder:
@@ -191,18 +191,18 @@ def _assemble(
 
 
 def _baselines(ladder: Ladder) -> dict[str, tuple[Any, dict[str, Calibration]]]:
-    """The cheaper rungs; the model itself stands among them when it is one of them."""
+    """The rungs that every report compares with; the model itself may be one of them."""
     return {
         rung.name: (rung.classifier, rung.calibration)
         for rung in ladder.rungs
-        if rung.classifier is not None and rung.name != "tuned"
+        if rung.classifier is not None and rung.name in ("tfidf", "probe")
     }
 
 
 def _write_baselines(folder: Path, ladder: Ladder) -> None:
     for rung in ladder.rungs:
         classifier: Any = rung.classifier
-        if classifier is None or rung is ladder.chosen:
+        if classifier is None or rung is ladder.chosen or ladder.chosen.name == "blend":
             continue
         if rung.name == "tfidf":
             classifier.save(folder / "tfidf")
@@ -243,7 +243,7 @@ def _describe(
     return Report(
         title=kit.title,
         model=ModelFacts(
-            backbone=backbone if model.settings.kind == "encoder" else "TF-IDF n-grams",
+            backbone="TF-IDF n-grams" if model.settings.kind == "tfidf" else backbone,
             tuning=config.model.tuning if chosen.name == "tuned" else chosen.name,
             parameters=model.classifier.parameters,
             seed=config.seed,

@@ -1,9 +1,9 @@
 """Financial opinion monitor: topics and sentiment of news, reports and comments.
 
-    >>> from kits.sentiment import Scorer                       # doctest: +SKIP
-    >>> scorer = Scorer.load("model")                           # doctest: +SKIP
-    >>> scorer.score(["Profit rose 12 %"])[0].sentiment         # doctest: +SKIP
-    'positive'
+>>> from kits.sentiment import Scorer                       # doctest: +SKIP
+>>> scorer = Scorer.load("model")                           # doctest: +SKIP
+>>> scorer.score(["Profit rose 12 %"])[0].sentiment         # doctest: +SKIP
+'positive'
 """
 
 from __future__ import annotations

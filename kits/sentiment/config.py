@@ -26,7 +26,7 @@ class SentimentConfig(KitConfig):
 
 def read_config(
     *,
-    base: SentimentConfig | None = None,
+    base: KitConfig | None = None,
     config: Path | None = None,
     set: Sequence[str] | None = None,
     seed: int | None = None,
@@ -55,20 +55,21 @@ def read_config(
     """
     if preset is not None and preset not in PRESETS:
         raise ConfigError("no such preset", where="--preset", got=preset, expected=" or ".join(PRESETS))
-    start = PRESETS[preset] if preset else {}
+    start: dict[str, Any] = PRESETS[preset] if preset else {}
     if base is not None:
         start = base.model_dump()
         replaced = {"map": map, "label": label, "sources": data}
         start["data"] |= {key: {} if key != "sources" else () for key, given in replaced.items() if given}
-    overrides: dict[str, Any] = {"data": {}, "train": {}}
+    rows: dict[str, Any] = {}
     if data:
-        overrides["data"]["sources"] = list(data)
+        rows["sources"] = list(data)
     if map:
-        overrides["data"]["map"] = parse_pairs(map, "--map")
+        rows["map"] = parse_pairs(map, "--map")
     if label:
-        overrides["data"]["label"] = parse_pairs(label, "--label")
+        rows["label"] = parse_pairs(label, "--label")
+    overrides: dict[str, Any] = {"data": rows} if rows else {}
     if budget is not None:
-        overrides["train"]["budget"] = budget
+        overrides["train"] = {"budget": budget}
     if seed is not None:
         overrides["seed"] = seed
     return load_config(SentimentConfig, file=config, settings=set or (), preset=start, overrides=overrides)

@@ -16,8 +16,9 @@ from kits.sentiment.config import SentimentConfig, read_config
 
 SENTIMENTS = ("negative", "neutral", "positive")
 SPECS = (TaskSpec("sentiment", "single", SENTIMENTS), TaskSpec("topics", "multi"))
+_TIMES = ("published", "date", "time", "datetime")
 COLUMNS = (
-    Column("published_at", "time", "When it was published", ("published", "date", "time", "datetime", "发布时间", "时间", "日期")),
+    Column("published_at", "time", "When it was published", (*_TIMES, "发布时间", "时间", "日期")),
     Column("source", "id", "Who published it", ("publisher", "outlet", "媒体", "来源")),
     Column("title", "text", "Headline, or the whole of a short text", ("headline", "text", "标题", "文本")),
     Column("body", "text", "Text below the headline", ("content", "description", "summary", "正文", "内容", "摘要")),
@@ -41,21 +42,21 @@ def join_text(title: str, body: str) -> str:
     """
     if not title or not body:
         return title or body
-    return f"{title} {body}" if title.endswith((".", "!", "?", "。", "！", "？", "…", ":", "：")) else f"{title}. {body}"
+    return f"{title} {body}" if title.endswith(tuple(".!?。！？…:：")) else f"{title}. {body}"
 
 
 def make_example(record: Record, place: str, source: str) -> Example | Rejected:
     """Turn one record into an example, or say why it cannot be used."""
     text = join_text(record.get("title") or "", record.get("body") or "")
     if not text:
-        return Rejected(place, "no text: title and body are empty")
+        return Rejected(place, "no text in title or body; if another column holds it: --map title=COLUMN")
     labels: dict[str, str | tuple[str, ...]] = {}
     given = record.get("sentiment")
     if given is not None:
         sentiment = _SENTIMENT_OF.get(given.casefold())
         if sentiment is None:
-            expected = ", ".join(SENTIMENTS)
-            return Rejected(place, f"unknown sentiment {given[:40]!r}, expected {expected}; map it: --label {given[:40]}=…")
+            expected, shown = ", ".join(SENTIMENTS), given[:40]
+            return Rejected(place, f"unknown sentiment {shown!r}, expected {expected}; map it: --label {shown}=…")
         labels["sentiment"] = sentiment
     if record.get("topics") is not None:
         labels["topics"] = record["topics"]

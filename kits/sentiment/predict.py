@@ -24,6 +24,8 @@ from kits.sentiment.train import KIT
 WINDOW_ROWS = 4096
 SHOWN_TEXT_ROWS = 20
 LIKE_THE_NEAREST = 0.05
+Scored = tuple[str, dict[str, Any]]
+_READ = tuple(column for column in COLUMNS if column.name in ("title", "body", "entity"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +132,26 @@ class Scorer:
         asked = [("sentiment", opinion.sentiment)] if opinion.sentiment else []
         asked += [("topics", topic) for topic in opinion.topics]
         return [
-            Explanation(task, label, tuple(explain_label(self.model, (text, entity), task, label))) for task, label in asked
+            Explanation(task, label, tuple(explain_label(self.model, (text, entity), task, label)))
+            for task, label in asked
         ]
 
 
 @dataclass
 class _Tally:
-    """What passed through a run of predict."""
+    """What passed through a run of predict.
 
+    Attributes:
+        most_shown: How many rows are kept to be shown; None: all.
+        rows: How many were scored.
+        rejected: Those that could not be.
+        shown: The text and the result of the first rows.
+    """
+
+    most_shown: int | None
     rows: int = 0
     rejected: list[Rejected] = field(default_factory=list)
-    shown: list[dict[str, Any]] = field(default_factory=list)
+    shown: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
 
 def run(
@@ -172,13 +183,13 @@ def run(
     scorer = None if model is None else Scorer.load(model)
     base = None if scorer is None else scorer.model.config
     settings = read_config(base=base, config=config, set=set, seed=seed, data=data, map=map)
-    tally = _Tally()
+    if explain and scorer is None:
+        raise ConfigError("only a trained model can explain", where="--explain")
+    tally = _Tally(None if as_json and out is None else SHOWN_TEXT_ROWS)
     inputs = _texts(text, entity) if text else _stream(settings, tally)
     if scorer is not None:
         rows = _opinion_rows(scorer, inputs, explain)
     elif topics is not None:
-        if explain:
-            raise ConfigError("only a trained model can explain", where="--explain")
         rows = _similarity_rows(DescribedLabels(read_descriptions(topics), settings), inputs)
     counted = _count(rows, tally)
     if out is None:
@@ -190,9 +201,11 @@ def run(
         write_rows(str(out), counted)
     report_rejected(tally.rejected, tally.rows + len(tally.rejected))
     if data and tally.rows == 0:
-        raise DataError("no row could be scored", where="--data", got=f"{len(tally.rejected)} rejected rows")
-    result: dict[str, Any] = {"rows": tally.rows, "rejected": [{"place": r.place, "reason": r.reason} for r in tally.rejected]}
-    return result | ({"out": str(out)} if out is not None else {"predictions": tally.shown})
+        first, count = tally.rejected[0], len(tally.rejected)
+        raise DataError(f"no row could be scored: {count} were rejected: {first.reason}", where=first.place)
+    rejected = [{"place": r.place, "reason": r.reason} for r in tally.rejected]
+    result = {"out": str(out)} if out is not None else {"predictions": [row for _, row in tally.shown]}
+    return {"rows": tally.rows, "rejected": rejected} | result
 
 
 def _pairs(texts: Sequence[str], entities: Sequence[str | None] | None) -> list[Text]:
@@ -213,10 +226,11 @@ def _texts(texts: list[str], entity: str | None) -> Iterator[tuple[dict[str, Any
 
 def _stream(config: SentimentConfig, tally: _Tally) -> Iterator[tuple[dict[str, Any], Example]]:
     """The usable rows of all sources with their own columns; the others go to the tally."""
-    for source in config.data.sources:
-        for record, row in stream_records(source, COLUMNS, config.data):
-            unlabelled = record if isinstance(record, Rejected) else record | {"sentiment": None, "topics": None}
-            made = unlabelled if isinstance(unlabelled, Rejected) else make_example(unlabelled, row.place, source)
+    read = {column.name for column in _READ}
+    settings = config.data.model_copy(update={"map": {k: v for k, v in config.data.map.items() if k in read}})
+    for source in settings.sources:
+        for record, row in stream_records(source, _READ, settings):
+            made = record if isinstance(record, Rejected) else make_example(record, row.place, source)
             if isinstance(made, Rejected) or isinstance(row, Rejected):
                 tally.rejected.append(made if isinstance(made, Rejected) else Rejected(row.place, "not readable"))
             else:
@@ -225,12 +239,12 @@ def _stream(config: SentimentConfig, tally: _Tally) -> Iterator[tuple[dict[str, 
 
 def _opinion_rows(
     scorer: Scorer, inputs: Iterator[tuple[dict[str, Any], Example]], explain_each: bool
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Scored]:
     while window := list(islice(inputs, WINDOW_ROWS)):
         examples = [example for _, example in window]
         opinions = scorer.score([e.text for e in examples], [e.pair for e in examples])
         for (values, _), opinion in zip(window, opinions, strict=True):
-            yield values | _opinion_row(scorer, opinion, explain_each)
+            yield opinion.text, values | _opinion_row(scorer, opinion, explain_each)
 
 
 def _opinion_row(scorer: Scorer, opinion: Opinion, explain_each: bool) -> dict[str, Any]:
@@ -251,36 +265,46 @@ def _opinion_row(scorer: Scorer, opinion: Opinion, explain_each: bool) -> dict[s
 
 def _similarity_rows(
     labels: DescribedLabels, inputs: Iterator[tuple[dict[str, Any], Example]]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Scored]:
     """The nearest topic and those about as near; marked as uncalibrated in every row."""
     say("No trained model: topics by similarity to their descriptions. The scores are uncalibrated.")
     while window := list(islice(inputs, WINDOW_ROWS)):
         similarities = labels.similarities([example.text for _, example in window])
-        for (values, _), row in zip(window, similarities, strict=True):
+        for (values, example), row in zip(window, similarities, strict=True):
             near = [i for i in (-row).argsort() if row[i] >= row.max() - LIKE_THE_NEAREST]
-            yield values | {
+            yield example.text, values | {
                 "predicted_topics": [labels.labels[i] for i in near],
                 "topic_similarities": [round(float(row[i]), 4) for i in near],
                 "calibrated": False,
             }
 
 
-def _count(rows: Iterator[dict[str, Any]], tally: _Tally) -> Iterator[dict[str, Any]]:
+def _count(rows: Iterator[Scored], tally: _Tally) -> Iterator[dict[str, Any]]:
     with progress("Predicting") as tick:
-        for row in rows:
+        for text, row in rows:
             tally.rows += 1
-            if len(tally.shown) < SHOWN_TEXT_ROWS:
-                tally.shown.append(row)
+            if tally.most_shown is None or len(tally.shown) < tally.most_shown:
+                tally.shown.append((text, row))
             tick()
             yield row
 
 
 def _show(tally: _Tally) -> None:
-    if not tally.shown:
-        return
-    columns = [key for key in tally.shown[0] if key != "model_version"]
-    show_table(
-        f"First {len(tally.shown)} of {tally.rows} rows",
-        columns,
-        [[", ".join(map(str, v)) if isinstance(v := row.get(c, ""), list) else v for c in columns] for row in tally.shown],
-    )
+    cells = [_shown_cells(text, row) for text, row in tally.shown]
+    if cells:
+        show_table(f"First {len(cells)} of {tally.rows} rows", list(cells[0]), [list(row.values()) for row in cells])
+
+
+def _shown_cells(text: str, row: dict[str, Any]) -> dict[str, str]:
+    """What a person wants to see of a result."""
+    cells = {"text": text}
+    if "predicted_sentiment" in row:
+        sentiment = row["predicted_sentiment"]
+        cells["sentiment"] = f"{sentiment} {row[f'probability_{sentiment}']:.2f}"
+    if "predicted_topics" in row:
+        title = "topics" if "topic_probabilities" in row else "topics (uncalibrated)"
+        scores = row.get("topic_probabilities") or row.get("topic_similarities") or []
+        cells[title] = "\n".join(f"{t} {s:.2f}" for t, s in zip(row["predicted_topics"], scores, strict=True))
+    if "because" in row:
+        cells["because"] = "\n".join(row["because"])
+    return cells

@@ -51,11 +51,9 @@ def run(*, out: Path, resume: bool = False, as_json: bool = False, **options: An
         for r in trained.ladder.rungs
     ]
     if not as_json:
-        show_table(
-            "Models tried",
-            ("rung", "validation", "seconds", "reason"),
-            [(r["rung"], "–" if r["validation_score"] is None else f"{r['validation_score']:.4f}", r["seconds"], r["reason"]) for r in rungs],
-        )
+        scores = ["–" if r["validation_score"] is None else f"{r['validation_score']:.4f}" for r in rungs]
+        tried = [(r["rung"], score, r["seconds"], r["reason"]) for r, score in zip(rungs, scores, strict=True)]
+        show_table("Models tried", ("rung", "validation", "seconds", "reason"), tried)
         show_scores(trained.summary)
     say(f"Model: {out}   Report: {out / 'report.html'}   ({trained.seconds:.0f} s)")
     return {"model": str(out), "chosen": trained.ladder.chosen.name, "ladder": rungs, "held_out": trained.summary}
@@ -70,5 +68,6 @@ def show_scores(summary: dict[str, Any]) -> None:
     for name, value in summary["metrics"].items():
         interval = summary["intervals"].get(name)
         between = f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else ""
-        rows.append((name, f"{value:.4f}", between, *(f"{b[name]:.4f}" if name in b else "" for b in baselines.values())))
+        others = (f"{b[name]:.4f}" if name in b else "" for b in baselines.values())
+        rows.append((name, f"{value:.4f}", between, *others))
     show_table(f"Held-out rows: {summary['rows']}", ("score", "model", "95 % interval", *baselines), rows)

@@ -1,0 +1,172 @@
+"""Training speed beside the transformers Trainer: ``python -m tests.benchmarks.train_speed``.
+
+Same encoder, rows (BANKING77, training part), batch size and epochs, in one run on one machine;
+the Trainer keeps its defaults otherwise. Reported: training rows per second, accuracy on the
+development part, and the time until a model of at least 0.92 is in hand (the ladder may use any
+rung; the Trainer is looked at after every quarter of an epoch, and those looks are not counted).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from typing import Any
+
+from numpy.typing import NDArray
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
+
+from core.config import KitConfig, TrainConfig
+from core.data.example import Dataset, Example, Task, make_dataset
+from core.data.split import split_examples
+from core.model.backbone import PACKAGED, resolve_backbone
+from core.train.fit import fit_tuned
+from core.train.ladder import climb
+from tests.benchmarks.measuring import read_intents, wilson_half_width
+
+TARGET = 0.92
+LOOKS_PER_EPOCH = 4
+
+
+def main() -> None:
+    """Measure both and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--rows", type=int, help="train on the first so many rows only (a quick look)")
+    parser.add_argument("--max-epochs", type=int, default=12, help="the Trainer's limit on the way to the target")
+    options = parser.parse_args()
+    train_rows, held_rows, task = read_intents()
+    train_rows = train_rows[: options.rows]
+    train, held = make_dataset(train_rows, (task,)), make_dataset(held_rows, (task,))
+    config = KitConfig(train=TrainConfig(batch_size=options.batch_size, epochs=options.epochs))
+    ours = measure_ours(train, held, task, config)
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["FIELDKITS_CACHE"] = cache
+        quick = measure_ladder(train_rows, held, task, config)
+    theirs = measure_trainer(train, held, task, options.batch_size, options.epochs)
+    slow = measure_trainer(train, held, task, options.batch_size, options.max_epochs, target=TARGET)
+    result = {
+        "rows": len(train),
+        "development_rows": len(held),
+        "batch_size": options.batch_size,
+        "epochs": options.epochs,
+        "ours": ours,
+        "trainer": theirs,
+        "speed_ratio": ours["rows_per_second"] / theirs["rows_per_second"],
+        "accuracy_noise": wilson_half_width(theirs["accuracy"], len(held)),
+        "target": TARGET,
+        "ladder_to_target": quick,
+        "trainer_to_target": slow,
+        "time_ratio": slow["seconds"] / quick["seconds"],
+    }
+    print(json.dumps(result, indent=1))
+
+
+def measure_ours(train: Dataset, held: Dataset, task: Task, config: KitConfig) -> dict[str, float]:
+    """Fine-tuning by the loop."""
+    begun = time.perf_counter()
+    classifier, curve = fit_tuned(train, held, (task,), config)
+    seconds = time.perf_counter() - begun
+    accuracy = _accuracy(classifier.logits(held.texts)[0], held, task)
+    return {"rows_per_second": len(train) * config.train.epochs / seconds, "seconds": seconds, "accuracy": accuracy}
+
+
+def measure_ladder(rows: list[Example], held: Dataset, task: Task, config: KitConfig) -> dict[str, Any]:
+    """The ladder's cheap rungs, from nothing cached, choosing on rows cut from the training part."""
+    cheap = config.model_copy(update={"train": config.train.model_copy(update={"rungs": ("tfidf", "probe", "blend")})})
+    begun = time.perf_counter()
+    split = split_examples(rows, validation_fraction=0.1, test_fraction=0.0, seed=config.seed)
+    train, validation = (make_dataset([rows[i] for i in part], (task,)) for part in (split.train, split.validation))
+    ladder = climb(train, validation, (task,), cheap)
+    seconds = time.perf_counter() - begun
+    accuracy = _accuracy(ladder.classifier.logits(held.texts)[0], held, task)
+    return {"rung": ladder.chosen.name, "seconds": seconds, "accuracy": accuracy, "reached": accuracy >= TARGET}
+
+
+def measure_trainer(
+    train: Dataset, held: Dataset, task: Task, batch_size: int, epochs: int, target: float | None = None
+) -> dict[str, Any]:
+    """The transformers Trainer with its defaults; with a target, until it is reached."""
+    folder = resolve_backbone(PACKAGED)
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        folder, num_labels=len(task.labels), local_files_only=True
+    )
+    looks = _Looks(target)
+    steps_per_epoch = -(-len(train) // batch_size)
+    with tempfile.TemporaryDirectory() as out:
+        arguments = TrainingArguments(
+            output_dir=out,
+            per_device_train_batch_size=batch_size,
+            per_device_eval_batch_size=128,
+            num_train_epochs=epochs,
+            eval_strategy="no" if target is None else "steps",
+            eval_steps=max(1, steps_per_epoch // LOOKS_PER_EPOCH),
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            logging_strategy="no",
+        )
+        trainer = Trainer(
+            model,
+            arguments,
+            train_dataset=_encode(train, task, tokenizer),
+            eval_dataset=_encode(held, task, tokenizer),
+            processing_class=tokenizer,
+            compute_metrics=lambda p: {"accuracy": float((p.predictions.argmax(-1) == p.label_ids).mean())},
+            callbacks=[looks],
+        )
+        begun = time.perf_counter()
+        trainer.train()
+        seconds = time.perf_counter() - begun - looks.seconds
+        accuracy = trainer.evaluate()["eval_accuracy"]
+    steps = trainer.state.global_step
+    rows = min(steps * batch_size, len(train) * epochs)
+    return {
+        "rows_per_second": rows / seconds,
+        "seconds": seconds,
+        "accuracy": accuracy,
+        "epochs": steps / steps_per_epoch,
+        "reached": target is None or accuracy >= target,
+    }
+
+
+class _Looks(TrainerCallback):
+    """Stops at the target, and counts the time spent on looking."""
+
+    def __init__(self, target: float | None) -> None:
+        self.target, self.seconds, self._begun = target, 0.0, 0.0
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._begun = time.perf_counter()
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> None:
+        self.seconds += time.perf_counter() - self._begun
+        if self.target is not None and metrics["eval_accuracy"] >= self.target:
+            control.should_training_stop = True
+
+
+def _encode(rows: Dataset, task: Task, tokenizer: Any) -> list[dict[str, Any]]:
+    encoded = tokenizer([text for text, _ in rows.texts], truncation=True)
+    labels = rows.targets[task.name].tolist()
+    return [
+        {"input_ids": ids, "attention_mask": mask, "labels": label}
+        for ids, mask, label in zip(encoded["input_ids"], encoded["attention_mask"], labels, strict=True)
+    ]
+
+
+def _accuracy(logits: NDArray[Any], held: Dataset, task: Task) -> float:
+    return float((logits.argmax(axis=1) == held.targets[task.name]).mean())
+
+
+if __name__ == "__main__":
+    main()
