@@ -50,7 +50,7 @@ class DataConfig(Section):
     split: Literal["auto", "stratified", "group", "time"] = Field("auto", title="How rows are divided")
     validation_fraction: float = Field(0.1, title="Share of the rows that choose the model", gt=0, lt=0.5)
     test_fraction: float = Field(0.2, title="Share of the rows held out for the report", ge=0, lt=0.8)
-    min_label_rows: int = Field(3, title="A label with fewer rows is left out", ge=1)
+    min_label_rows: int = Field(3, title="A label with fewer training rows is left out", ge=1)
 
 
 class ModelConfig(Section):
@@ -58,7 +58,7 @@ class ModelConfig(Section):
 
     backbone: str = Field("packaged", title="packaged, a folder, or a hub id that is in the local cache")
     tuning: Tuning = Field("full", title="Train all weights, LoRA adapters, or the heads alone")
-    freeze_embeddings: bool = Field(False, title="Leave the token embeddings as they are")
+    freeze_embeddings: bool = Field(True, title="Leave the token embeddings as they are")
     max_tokens: int = Field(128, title="Longer texts are cut here", ge=8, le=8192)
     dropout: float = Field(0.1, title="Dropout inside the encoder while training", ge=0, lt=1)
     lora_rank: int = Field(16, title="Rank of the LoRA matrices", ge=1, le=512)
@@ -76,7 +76,7 @@ class TrainConfig(Section):
     )
     budget: str | None = Field(None, title="Time allowed for training: 90s, 5m, 1h (none: no limit)")
     analyzer: Literal["word", "char", "word+char"] = Field("word+char", title="n-grams of the TF-IDF rung")
-    epochs: int = Field(5, title="Passes over the training rows", ge=1)
+    epochs: int | None = Field(None, title="Passes over the training rows (none: 3 to 10, by their number)", ge=1)
     batch_size: int = Field(32, title="Rows in one forward pass", ge=1)
     accumulation_steps: int = Field(1, title="Batches summed into one update", ge=1)
     optimizer: Literal["adamw", "sgd"] = Field("adamw", title="Update rule")

@@ -23,6 +23,7 @@ from core.data.profile import TaskProfile
 from core.data.row import Rejected
 
 LIMIT_SUSPECTS = 100
+MANY_SUSPECTS = 0.1
 FEW_ROWS = 10
 IMBALANCE_NOTE, IMBALANCE_WARNING = 10, 50
 REJECTED_ERROR_SHARE = 0.1
@@ -202,13 +203,19 @@ def check_suspects(examples: Sequence[Example], task: Task, seed: int) -> Iterat
     """Labels that look wrong to a model trained on the other rows."""
     found, left_out = suspects.find_suspects(examples, task, seed)
     if found:
+        is_hard = len(found) > MANY_SUSPECTS * len(examples)
+        doubt = " So many say more of the task than of the labels: it is too hard for this simple model."
         yield Issue(
             "suspect_labels",
-            "warning",
+            "note" if is_hard else "warning",
             f"Labels of “{task.name}” that look wrong",
             len(found),
-            "A model trained on the other rows is sure of another label" + (f" ({left_out})." if left_out else "."),
-            "Look through them from the top, and correct those that are wrong.",
+            "A simple model trained on the other rows is sure of another label"
+            + (f" ({left_out})." if left_out else ".")
+            + (doubt if is_hard else ""),
+            "Look through the first of them, and correct those that are wrong."
+            if is_hard
+            else "Look through them from the top, and correct those that are wrong.",
             tuple(
                 Case(
                     (name_place(examples, suspect.row),),

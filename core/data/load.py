@@ -77,6 +77,10 @@ def load_corpus(config: DataConfig, columns: Sequence[Column], make: MakeExample
                 made = record if isinstance(record, Rejected) else make(record, row.place, name)
                 (rejected if isinstance(made, Rejected) else examples).append(made)  # type: ignore[arg-type]
                 tick()
+    absent = {o: t for o, t in config.map.items() if t not in {c for found in resolved.values() for c in found.values()}}
+    if absent:
+        pairs = ", ".join(f"{ours}={theirs}" for ours, theirs in absent.items())
+        raise DataError("no source has such a column", where="--map", got=pairs, expected=_list_columns(resolved))
     report_rejected(rejected, len(examples) + len(rejected))
     if not examples:
         reason = f", such as {rejected[0].place}: {rejected[0].reason}" if rejected else ""
@@ -105,7 +109,10 @@ def stream_records(
 
     def settle() -> dict[str, str]:
         available = list(dict.fromkeys(key for row in head if isinstance(row, Row) for key in row.values))
-        found = resolve_columns(available, columns, config.map, where=hide_password(source)) if available else {}
+        mapping = config.map
+        if len(config.sources) > 1:  # a source may lack a column that another has: load_corpus looks at all
+            mapping = {ours: theirs for ours, theirs in mapping.items() if theirs in available}
+        found = resolve_columns(available, columns, mapping, where=hide_password(source)) if available else {}
         if resolved is not None:
             resolved[hide_password(source)] = found
         return found
@@ -174,6 +181,10 @@ def build_tasks(
     return tuple(tasks), left_out
 
 
+def _list_columns(resolved: Mapping[str, Mapping[str, str]]) -> str:
+    return "; ".join(f"{', '.join(found.values())} in {source}" for source, found in resolved.items())
+
+
 def report_rejected(rejected: Sequence[Rejected], total: int) -> None:
     """Say how many rows were left out, why, and where the first of each kind stand."""
     if not rejected:
@@ -185,6 +196,6 @@ def report_rejected(rejected: Sequence[Rejected], total: int) -> None:
         say(f"  {reason} ({', '.join(places)}{more})")
 
 
-def has_labels(example: Example, tasks: Sequence[Task]) -> bool:
+def has_labels(example: Example, tasks: Sequence[Task | TaskSpec]) -> bool:
     """Whether an example carries a label of any of the tasks."""
     return any(label_names(example, task.name) is not None for task in tasks)

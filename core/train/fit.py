@@ -31,6 +31,7 @@ from core.train.probe import embed_cached, fit_heads
 from core.train.track import open_tracker
 
 Curve = tuple[Validation, ...]
+FEWEST_EPOCHS, MOST_EPOCHS, ROW_VISITS = 3, 10, 18_000
 _SAMPLE_ROWS = 2000
 
 
@@ -98,8 +99,9 @@ def fit_tuned(
     start_heads(model, targets, known)
     apply_tuning(model, config.model)
     rows = TrainSet(tokenize_cached(tokenizer, train.texts, config.model.max_tokens), targets, known)
+    epochs = config.train.epochs or choose_epochs(len(train))
     run = Run(
-        config=config.train,
+        config=config.train.model_copy(update={"epochs": epochs}),
         seed=config.seed,
         validate=partial(_validation_scores, tasks, validation),
         validation=tokenize_cached(tokenizer, validation.texts, config.model.max_tokens),
@@ -111,6 +113,15 @@ def fit_tuned(
     )
     curve = _drive(model, rows, run, config)
     return _classifier(merge_tuning(model), tokenizer, config), curve
+
+
+def choose_epochs(rows: int) -> int:
+    """Passes over the training rows: few rows need more of them.
+
+    >>> choose_epochs(900), choose_epochs(3000), choose_epochs(100_000)
+    (10, 6, 3)
+    """
+    return max(FEWEST_EPOCHS, min(MOST_EPOCHS, round(ROW_VISITS / max(1, rows))))
 
 
 def unknown_share(rows: Dataset, config: KitConfig) -> float:
@@ -134,8 +145,8 @@ def backbone_digest(folder: Path) -> str:
 def _drive(model: TextClassifier, rows: TrainSet, run: Run, config: KitConfig) -> Curve:
     """Run the loop to its end, showing progress and feeding the tracker."""
     curve = []
-    updates = -(-len(rows.tokens) // config.train.batch_size) * config.train.epochs
-    with open_tracker(config) as log, progress("Fine-tuning", updates * config.train.batch_size) as tick:
+    visits = len(rows.tokens) * (run.config.epochs or 1)
+    with open_tracker(config) as log, progress("Fine-tuning", visits) as tick:
         for event in train_steps(model, rows, run):
             if isinstance(event, Step):
                 tick(event.rows)

@@ -138,7 +138,7 @@ def train_steps(model: TextClassifier, train: TrainSet, run: Run) -> Iterator[St
     updates_per_epoch = math.ceil(
         math.ceil(len(train.tokens) / config.batch_size) / (config.accumulation_steps * accelerator.num_processes)
     )
-    state = _State(total=updates_per_epoch * config.epochs)
+    state = _State(total=updates_per_epoch * (config.epochs or 1))
     if run.resume and run.checkpoints is not None:
         _restore(state, named, optimizer, accelerator, load_checkpoint(run.checkpoints, run.fingerprint))
         yield from (Validation(**point) for point in state.curve)

@@ -110,8 +110,8 @@ def train_bundle(
     """
     check_target(out)
     begun = time.monotonic()
-    tasks, left_out = build_tasks(corpus.examples, specs, config.data.min_label_rows)
-    parts = _divide(corpus, tasks, config)
+    parts = _divide(corpus, specs, config)
+    tasks, left_out = build_tasks(parts.train, specs, config.data.min_label_rows)
     parts.warnings.extend(_label_warnings(left_out, config.data.min_label_rows))
     train, validation = make_dataset(parts.train, tasks), make_dataset(parts.validation, tasks)
     say(f"{len(train)} rows to train on, {len(validation)} to validate, {len(parts.test)} held out")
@@ -138,8 +138,13 @@ def train_bundle(
     return Trained(out, ladder, summary, time.monotonic() - begun)
 
 
-def _divide(corpus: Corpus, tasks: Sequence[Task], config: KitConfig) -> _Parts:
-    labelled = [example for example in corpus.examples if has_labels(example, tasks)]
+def _divide(corpus: Corpus, specs: Sequence[TaskSpec], config: KitConfig) -> _Parts:
+    labelled = [example for example in corpus.examples if has_labels(example, specs)]
+    if not labelled:
+        names = " or ".join(spec.name for spec in specs)
+        raise DataError(
+            f"no row has a label in {names}", where="--data", fix=f"name the column: --map {specs[0].name}=COLUMN"
+        )
     split = split_examples(
         labelled,
         method=config.data.split,
