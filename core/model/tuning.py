@@ -23,10 +23,10 @@ def apply_tuning(model: TextClassifier, config: ModelConfig) -> TextClassifier:
         model.encoder.requires_grad_(False)
     elif config.tuning == "lora":
         _add_lora(model, config)
-    if config.freeze_embeddings:
-        for name, weight in model.encoder.named_parameters():
-            if "embeddings." in name and "lora_" not in name:
-                weight.requires_grad_(False)
+    for name, weight in model.encoder.named_parameters():
+        is_frozen_embedding = config.freeze_embeddings and "embeddings." in name and "lora_" not in name
+        if is_frozen_embedding or "pooler." in name:  # a pooler's output is not used here
+            weight.requires_grad_(False)
     return model
 
 

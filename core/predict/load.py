@@ -101,8 +101,10 @@ def load_model(folder: Path, schema: type[Schema], kit: str, **overrides: Any) -
     tasks = _parse(TypeAdapter(tuple[Task, ...]), folder, "labels.json")
     calibration = _parse(TypeAdapter(dict[str, Calibration]), folder, "calibration.json")
     rows = _parse(TypeAdapter(dict[str, list[int]]), folder, "rows.json")
-    metrics = read_document(folder, "metrics.json")
+    priors = _parse(TypeAdapter(dict[str, list[float]]), folder, "metrics.json", "priors")
     _check_calibration(tasks, calibration, folder)
+    if {task.name: len(task.labels) for task in tasks} != {name: len(values) for name, values in priors.items()}:
+        raise ModelError("label frequencies do not fit the labels", where=str(folder / "metrics.json"))
     try:
         config = load_config(schema, file=folder / "config.toml")
     except ConfigError as error:
@@ -121,7 +123,7 @@ def load_model(folder: Path, schema: type[Schema], kit: str, **overrides: Any) -
         manifest.version,
         folder,
         {name: np.asarray(rows.get(name, []), dtype=np.uint64) for name in SPLITS},
-        {t.name: np.asarray(metrics["priors"][t.name], dtype=np.float64) for t in tasks},
+        {name: np.asarray(values, dtype=np.float64) for name, values in priors.items()},
     )
 
 

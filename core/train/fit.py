@@ -31,7 +31,7 @@ from core.train.probe import embed_cached, fit_heads
 from core.train.track import open_tracker
 
 Curve = tuple[Validation, ...]
-FEWEST_EPOCHS, MOST_EPOCHS, ROW_VISITS = 3, 10, 18_000
+FEWEST_EPOCHS, MOST_EPOCHS, ROW_VISITS = 3, 8, 27_000
 _SAMPLE_ROWS = 2000
 
 
@@ -118,8 +118,8 @@ def fit_tuned(
 def choose_epochs(rows: int) -> int:
     """Passes over the training rows: few rows need more of them.
 
-    >>> choose_epochs(900), choose_epochs(3000), choose_epochs(100_000)
-    (10, 6, 3)
+    >>> choose_epochs(900), choose_epochs(6700), choose_epochs(100_000)
+    (8, 4, 3)
     """
     return max(FEWEST_EPOCHS, min(MOST_EPOCHS, round(ROW_VISITS / max(1, rows))))
 

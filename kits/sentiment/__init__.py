@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kits.sentiment.config import SentimentConfig
     from kits.sentiment.predict import Explanation, Opinion, Scorer
-    from kits.sentiment.train import train
+    from kits.sentiment.train import train_model
 
 _HOMES = {
     "Explanation": "kits.sentiment.predict",
     "Opinion": "kits.sentiment.predict",
     "Scorer": "kits.sentiment.predict",
     "SentimentConfig": "kits.sentiment.config",
-    "train": "kits.sentiment.train",
+    "train_model": "kits.sentiment.train",
 }
-__all__ = ["Explanation", "Opinion", "Scorer", "SentimentConfig", "train"]
+__all__ = ["Explanation", "Opinion", "Scorer", "SentimentConfig", "train_model"]
 
 
 def __getattr__(name: str) -> Any:

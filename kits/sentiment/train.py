@@ -30,7 +30,7 @@ _USE = {
 }
 
 
-def train(config: SentimentConfig, out: Path, *, resume: bool = False) -> Trained:
+def train_model(config: SentimentConfig, out: Path, *, resume: bool = False) -> Trained:
     """Train on ``config.data.sources`` and write the model folder ``out``.
 
     Raises:
@@ -45,7 +45,7 @@ def train(config: SentimentConfig, out: Path, *, resume: bool = False) -> Traine
 
 def run(*, out: Path, resume: bool = False, as_json: bool = False, **options: Any) -> dict[str, Any]:
     """The verb: train, show what was tried and what it is worth."""
-    trained = train(read_config(**options), out, resume=resume)
+    trained = train_model(read_config(**options), out, resume=resume)
     rungs = [
         {"rung": r.name, "validation_score": r.score, "seconds": round(r.seconds, 1), "reason": r.reason}
         for r in trained.ladder.rungs
