@@ -56,6 +56,7 @@ def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         intermediate_size=64,
         max_position_embeddings=64,
         pad_token_id=0,
+        initializer_range=0.15,
     )
     BertModel(config).save_pretrained(folder)
     return folder

@@ -167,7 +167,7 @@ def fingerprint_rows(examples: Iterable[Example]) -> NDArray[np.uint64]:
     """``(rows,)`` uint64: a one-way mark of each text with its pair, blind to case and spacing."""
     marks = []
     for example in examples:
-        text = " ".join(f"{example.text}\0{example.pair or ''}".casefold().split())
+        text = "\0".join(" ".join(part.casefold().split()) for part in (example.text, example.pair or ""))
         marks.append(int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big"))
     return np.asarray(marks, dtype=np.uint64)
 

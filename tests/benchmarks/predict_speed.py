@@ -37,9 +37,7 @@ def main() -> None:
     for _ in range(options.rounds):
         for name, results in rounds.items():
             command = [sys.executable, "-m", "tests.benchmarks.predict_speed", "--only", name]
-            done = subprocess.run(
-                [*command, "--rows", str(options.rows)], check=True, capture_output=True, text=True
-            )
+            done = subprocess.run([*command, "--rows", str(options.rows)], check=True, capture_output=True, text=True)
             results.append(json.loads(done.stdout.splitlines()[-1]))
     medians = {
         name: {key: statistics.median(result[key] for result in results) for key in results[0]}
@@ -69,7 +67,9 @@ def _fieldkits() -> Callable[[list[str]], object]:
 
     folder = resolve_backbone(PACKAGED)
     task = Task("label", "single", tuple(str(i) for i in range(LABELS)))
-    classifier = EncoderClassifier(TextClassifier(load_encoder(folder), (task,)), load_tokenizer(folder), max_tokens=128)
+    classifier = EncoderClassifier(
+        TextClassifier(load_encoder(folder), (task,)), load_tokenizer(folder), max_tokens=128
+    )
     return lambda texts: classifier.logits([(text, None) for text in texts])
 
 

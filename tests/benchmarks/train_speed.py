@@ -74,10 +74,14 @@ def main() -> None:
 def measure_ours(train: Dataset, held: Dataset, task: Task, config: KitConfig) -> dict[str, float]:
     """Fine-tuning by the loop."""
     begun = time.perf_counter()
-    classifier, curve = fit_tuned(train, held, (task,), config)
+    classifier, _ = fit_tuned(train, held, (task,), config)
     seconds = time.perf_counter() - begun
     accuracy = _accuracy(classifier.logits(held.texts)[0], held, task)
-    return {"rows_per_second": len(train) * (config.train.epochs or 1) / seconds, "seconds": seconds, "accuracy": accuracy}
+    return {
+        "rows_per_second": len(train) * (config.train.epochs or 1) / seconds,
+        "seconds": seconds,
+        "accuracy": accuracy,
+    }
 
 
 def measure_ladder(rows: list[Example], held: Dataset, task: Task, config: KitConfig) -> dict[str, Any]:

@@ -47,7 +47,9 @@ def test_query_is_read(table: str) -> None:
     assert [row.values["title"] for row in read_table(f"{URL}?query={query}").rows] == ["标题 0", "标题 1", "标题 2"]
 
 
-@pytest.mark.parametrize("statement", ["DROP TABLE {}", "WITH gone AS (DELETE FROM {} RETURNING id) SELECT * FROM gone"])
+@pytest.mark.parametrize(
+    "statement", ["DROP TABLE {}", "WITH gone AS (DELETE FROM {} RETURNING id) SELECT * FROM gone"]
+)
 def test_statement_that_writes_is_refused_and_changes_nothing(table: str, statement: str) -> None:
     with pytest.raises(DataError):
         read_table(f"{URL}?query={quote(statement.format(table))}")

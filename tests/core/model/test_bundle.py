@@ -191,9 +191,14 @@ def test_model_of_another_kit_is_refused(bundle: Path) -> None:
 
 def test_failed_writing_leaves_the_old_model_and_no_debris(copy: Path) -> None:
     version = verify_bundle(copy).version
-    with pytest.raises(RuntimeError), new_bundle(copy) as folder:
-        (folder / "labels.json").write_text("[]", encoding="utf-8")
-        raise RuntimeError("the disk is full")
+
+    def fail() -> None:
+        with new_bundle(copy) as folder:
+            (folder / "labels.json").write_text("[]", encoding="utf-8")
+            raise RuntimeError("the disk is full")
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert verify_bundle(copy).version == version
     assert [path.name for path in copy.parent.iterdir()] == ["copy"]
 

@@ -30,7 +30,11 @@ def _train(backbone: str, folder: str, tuning: str, precision: str, die_at: int 
         seed=3,
         model=ModelConfig(backbone=backbone, tuning=tuning, max_tokens=32, lora_rank=4),  # type: ignore[arg-type]
         train=TrainConfig(
-            epochs=3, batch_size=8, save_every_steps=2, evaluate_every_steps=5, precision=precision  # type: ignore[arg-type]
+            epochs=3,
+            batch_size=8,
+            save_every_steps=2,
+            evaluate_every_steps=5,
+            precision=precision,  # type: ignore[arg-type]
         ),
     )
     tasks = (SENTIMENT, TOPICS)

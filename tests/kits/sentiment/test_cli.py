@@ -47,12 +47,18 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "no labels": ((*TRAIN, "--data", "{tmp}/unlabelled.csv"), "sentiment"),
     "one label only": ((*TRAIN, "--data", "{tmp}/one.csv"), "at least two labels"),
     "out is a file": ((*TRAIN[:1], *QUICK, "--out", "{tmp}/one.csv", "--data", "{sample}/train.csv"), "one.csv"),
-    "out is another folder": ((*TRAIN[:1], *QUICK, "--out", "{tmp}", "--data", "{sample}/train.csv"), "no model folder"),
+    "out is another folder": (
+        (*TRAIN[:1], *QUICK, "--out", "{tmp}", "--data", "{sample}/train.csv"),
+        "no model folder",
+    ),
     "no such model": (("evaluate", "--model", "{tmp}/none"), "none"),
     "folder that is no model": (("evaluate", "--model", "{sample}"), "manifest.json"),
     "seen rows only": (("evaluate", "--model", "{model}", "--data", "{tmp}/seen.csv"), "seen all of these rows"),
     "neither model nor topics": (("predict", "--text", "News"), "--model and --topics"),
-    "both model and topics": (("predict", "--model", "{model}", "--topics", "x", "--text", "N"), "--model and --topics"),
+    "both model and topics": (
+        ("predict", "--model", "{model}", "--topics", "x", "--text", "N"),
+        "--model and --topics",
+    ),
     "neither text nor data": (("predict", "--model", "{model}"), "--text or --data"),
     "both text and data": (("predict", "--model", "{model}", "--text", "N", "--data", "x"), "--text or --data"),
     "two masters of standard output": (
@@ -107,7 +113,9 @@ def test_all_wrong_settings_are_named_at_once() -> None:
 
 def test_each_verb_prints_exactly_one_json_object(tmp_path: Path, model: Path) -> None:
     small = tmp_path / "small.csv"
-    small.write_text("title,sentiment\n" + "".join(f"{w} {i},{w}\n" for w in ("positive", "negative") for i in range(20)))
+    small.write_text(
+        "title,sentiment\n" + "".join(f"{w} {i},{w}\n" for w in ("positive", "negative") for i in range(20))
+    )
     expected = {
         ("check", "--data", small, "--out", tmp_path / "audit"): {"rows", "rejected", "page", "json"},
         ("train", "--data", small, "--out", tmp_path / "model", *QUICK): {"model", "chosen", "ladder", "held_out"},

@@ -110,7 +110,12 @@ def test_headline_and_body_become_one_text(title: str, body: str, text: str) -> 
 
 def test_sources_with_different_labels_are_joined_for_one_model(read: Read) -> None:
     corpus = read("title,sentiment\nGood,positive\nBad,negative\n", "text,topics\nDeal,deals|legal\nFine,legal\n")
-    assert [set(example.labels) for example in corpus.examples] == [{"sentiment"}, {"sentiment"}, {"topics"}, {"topics"}]
+    assert [set(example.labels) for example in corpus.examples] == [
+        {"sentiment"},
+        {"sentiment"},
+        {"topics"},
+        {"topics"},
+    ]
     tasks, _ = build_tasks(corpus.examples, SPECS, 1)
     assert [(task.name, task.kind, task.labels) for task in tasks] == [
         ("sentiment", "single", ("negative", "positive")),

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.config import DataConfig, EvaluateConfig, KitConfig, ModelConfig, TrainConfig
+from core.data.example import Dataset, Example, make_dataset
+from core.data.load import Corpus, TaskSpec, build_tasks
+from core.errors import ConfigError, DataError
+from core.train.ladder import climb
+from core.train.recipe import KitFacts, train_bundle
+from tests.core.examples import SENTIMENT, TOPICS, make_examples
+
+TASKS = (SENTIMENT, TOPICS)
+KIT = KitFacts("made", "Made up", "Tests.", "…")
+SPECS = (TaskSpec("sentiment", "single", SENTIMENT.labels), TaskSpec("topics", "multi"))
+
+
+def configure(backbone: Path, **train: Any) -> KitConfig:
+    return KitConfig(
+        data=DataConfig(validation_fraction=0.2),
+        model=ModelConfig(backbone=str(backbone), max_tokens=32),
+        train=TrainConfig(**{"epochs": 1} | train),
+        evaluate=EvaluateConfig(bootstrap_samples=50),
+    )
+
+
+def rows(count: int, seed: int) -> Dataset:
+    return make_dataset(make_examples(count, seed), TASKS)
+
+
+def test_dearer_rung_that_wins_nothing_is_passed_over(tiny_backbone: Path) -> None:
+    ladder = climb(rows(200, 1), rows(80, 2), TASKS, configure(tiny_backbone))
+    assert [rung.name for rung in ladder.rungs] == ["tfidf", "probe", "blend", "tuned"]
+    assert ladder.chosen.name == "tfidf"
+    assert all("Not a clear gain" in rung.reason for rung in ladder.rungs[1:])
+    assert ladder.classifier is ladder.chosen.classifier
+
+
+def test_rung_that_is_clearly_better_is_kept(tiny_backbone: Path) -> None:
+    train, validation = rows(200, 1), rows(80, 2)
+    blind = Dataset([("the", None)] * len(train), train.targets, train.known)  # what TF-IDF is given to read
+
+    def blinded(texts: Any, *arguments: Any, **options: Any) -> Any:
+        return fit_linear(blind.texts, *arguments, **options)
+
+    from core.train import fit
+
+    fit_linear = fit.fit_linear
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit, "fit_linear", blinded)
+        ladder = climb(train, validation, TASKS, configure(tiny_backbone, rungs=("tfidf", "probe")))
+    assert ladder.chosen.name == "probe"
+    assert ladder.chosen.reason.startswith("Wins")
+
+
+def test_spent_budget_leaves_the_first_rung(tiny_backbone: Path) -> None:
+    ladder = climb(rows(60, 1), rows(30, 2), TASKS, configure(tiny_backbone, budget="0.001s"))
+    assert ladder.chosen.name == "tfidf"
+    assert all("budget" in rung.reason or "needs both" in rung.reason for rung in ladder.rungs[1:])
+
+
+def test_texts_that_the_encoder_cannot_read_are_left_to_ngrams(tiny_backbone: Path) -> None:
+    chinese = [
+        Example(f"利润增长{i}" if i % 2 else f"亏损扩大{i}", labels={"sentiment": SENTIMENT.labels[i % 2]})
+        for i in range(60)
+    ]
+    data = make_dataset(chinese, TASKS[:1])
+    ladder = climb(data, data, TASKS[:1], configure(tiny_backbone, analyzer="char"))
+    assert ladder.chosen.name == "tfidf"
+    assert "not in the vocabulary" in ladder.rungs[1].reason
+    assert "not in the vocabulary" in ladder.rungs[3].reason
+
+
+def test_blend_alone_cannot_be_tried(tiny_backbone: Path) -> None:
+    with pytest.raises(ConfigError, match=r"train\.rungs"):
+        climb(rows(60, 1), rows(30, 2), TASKS, configure(tiny_backbone, rungs=("blend",)))
+
+
+def test_rare_labels_are_left_out_and_named() -> None:
+    examples = [*make_examples(30), Example("x", labels={"topics": ("weather",)})]
+    tasks, left_out = build_tasks(examples, SPECS, 3)
+    assert "weather" not in tasks[1].labels
+    assert left_out == {"topics": {"weather": 1}}
+
+
+def test_one_label_is_nothing_to_learn() -> None:
+    with pytest.raises(DataError, match="too few different labels"):
+        build_tasks([Example("x", labels={"sentiment": "positive"})] * 9, SPECS, 1)
+
+
+def test_report_card_and_learning_curve_are_written(tiny_backbone: Path, tmp_path: Path) -> None:
+    config = configure(tiny_backbone, rungs=("tfidf",))
+    config = config.model_copy(update={"evaluate": EvaluateConfig(bootstrap_samples=50, learning_curve=True)})
+    trained = train_bundle(Corpus(make_examples(200), [], ("made.csv",), {}), SPECS, config, tmp_path / "m", KIT)
+    assert set(trained.summary["baselines"]) == {"majority", "tfidf"}
+    assert "sentiment.macro_f1" in trained.summary["metrics"]
+    assert trained.summary["baselines"]["tfidf"] == trained.summary["metrics"]
+    assert "<html" in (tmp_path / "m" / "report.html").read_text(encoding="utf-8")
+    assert (tmp_path / "m" / "README.md").read_text(encoding="utf-8").startswith("# Made up")
+
+
+def test_nothing_held_out_gives_a_model_without_scores(tiny_backbone: Path, tmp_path: Path) -> None:
+    config = configure(tiny_backbone, rungs=("tfidf",))
+    config = config.model_copy(update={"data": DataConfig(test_fraction=0.0, validation_fraction=0.2)})
+    trained = train_bundle(Corpus(make_examples(60), [], (), {}), SPECS, config, tmp_path / "m", KIT)
+    assert trained.summary == {}
+    assert (tmp_path / "m" / "manifest.json").exists()
+
+
+def test_rows_without_any_label_are_a_clear_error(tiny_backbone: Path, tmp_path: Path) -> None:
+    corpus = Corpus([Example("a"), Example("b")], [], (), {})
+    with pytest.raises(DataError, match="--map sentiment=COLUMN"):
+        train_bundle(corpus, SPECS, configure(tiny_backbone), tmp_path / "m", KIT)

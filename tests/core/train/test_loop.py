@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from core.config import ModelConfig, TrainConfig
+from core.data.batch import tokenize
+from core.data.example import make_dataset
+from core.errors import KitError, ResumeError
+from core.model.backbone import load_encoder, load_tokenizer
+from core.model.heads import TextClassifier
+from core.model.losses import LossConfig
+from core.model.tuning import apply_tuning
+from core.train.loop import Run, Step, TrainSet, Validation, learning_rate, train_steps
+from tests.core.examples import SENTIMENT, TOPICS, make_examples
+
+TASKS = (SENTIMENT, TOPICS)
+
+
+def set_up(backbone: Path, rows: int = 48, **settings: Any) -> tuple[TextClassifier, TrainSet, dict[str, Any]]:
+    """A fresh model, rows, and the arguments of a run."""
+    torch.manual_seed(0)
+    tokenizer = load_tokenizer(backbone)
+    train, held = make_dataset(make_examples(rows), TASKS), make_dataset(make_examples(16, 9), TASKS)
+    model = apply_tuning(TextClassifier(load_encoder(backbone, dropout=0.0), TASKS), ModelConfig())
+    names = [task.name for task in TASKS]
+    rows_set = TrainSet(
+        tokenize(tokenizer, train.texts, 32),
+        tuple(train.targets[n] for n in names),
+        tuple(train.known[n] for n in names),
+    )
+    config = TrainConfig(**{"epochs": 2, "batch_size": 8, "precision": "fp32"} | settings)
+    return (
+        model,
+        rows_set,
+        {
+            "config": config,
+            "seed": 1,
+            "validate": lambda logits: (1.0, 0.5),
+            "validation": tokenize(tokenizer, held.texts, 32),
+            "losses": (LossConfig(), LossConfig()),
+        },
+    )
+
+
+def weights(model: TextClassifier) -> np.ndarray[Any, Any]:
+    return np.concatenate([p.detach().numpy().ravel() for p in model.parameters()])
+
+
+def test_accumulated_batches_equal_one_large_batch(tiny_backbone: Path) -> None:
+    results = []
+    for batch_size, accumulation in ((24, 1), (6, 4)):
+        settings = {"epochs": 1, "optimizer": "sgd", "lr": 0.1}
+        settings |= {"batch_size": batch_size, "accumulation_steps": accumulation}
+        model, rows, run = set_up(tiny_backbone, 24, **settings)
+        list(train_steps(model, rows, Run(**run)))
+        results.append(weights(model))
+    np.testing.assert_allclose(results[0], results[1], atol=2e-6)
+
+
+def test_every_update_and_every_validation_is_told_in_order(tiny_backbone: Path) -> None:
+    model, rows, run = set_up(tiny_backbone, evaluate_every_steps=5)
+    events = list(train_steps(model, rows, Run(**run)))
+    assert [e.number for e in events if isinstance(e, Step)] == list(range(1, 13))
+    assert [e.step for e in events if isinstance(e, Validation)] == [5, 10, 12]
+
+
+def test_training_lowers_the_loss(tiny_backbone: Path) -> None:
+    model, rows, run = set_up(tiny_backbone, 96, epochs=12, lr=5e-3)
+    losses = [e.train_loss for e in train_steps(model, rows, Run(**run)) if isinstance(e, Validation)]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_model_ends_with_the_weights_of_the_best_validation(tiny_backbone: Path) -> None:
+    scores = iter([0.3, 0.9, 0.1])
+    model, rows, run = set_up(tiny_backbone, epochs=3)
+    seen: list[np.ndarray[Any, Any]] = []
+
+    def validate(logits: Any) -> tuple[float, float]:
+        seen.append(weights(model))
+        return 1.0, next(scores)
+
+    validations = [
+        e for e in train_steps(model, rows, Run(**run | {"validate": validate})) if isinstance(e, Validation)
+    ]
+    assert [v.is_best for v in validations] == [True, True, False]
+    np.testing.assert_array_equal(weights(model), seen[1])
+    assert not np.array_equal(seen[1], seen[2])
+
+
+def test_patience_ends_a_run_that_gets_no_better(tiny_backbone: Path) -> None:
+    model, rows, run = set_up(tiny_backbone, epochs=9, patience=2)
+    validations = [e for e in train_steps(model, rows, Run(**run)) if isinstance(e, Validation)]
+    assert len(validations) == 3
+
+
+def test_time_allowed_shortens_the_run_and_its_schedule(tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(float(i) for i in range(10_000))
+    monkeypatch.setattr("core.train.loop.time.monotonic", lambda: next(clock))
+    model, rows, run = set_up(tiny_backbone, epochs=50)
+    steps = [e for e in train_steps(model, rows, Run(**run | {"seconds": 30.0})) if isinstance(e, Step)]
+    assert 8 < len(steps) < 60
+    assert steps[-1].lr < 0.2 * run["config"].lr
+
+
+def test_diverged_training_says_so(tiny_backbone: Path) -> None:
+    model, rows, run = set_up(tiny_backbone)
+    with torch.no_grad():
+        model.heads[0].weight.fill_(math.nan)
+    with pytest.raises(KitError, match=r"train\.lr"):
+        list(train_steps(model, rows, Run(**run)))
+
+
+def test_precision_may_change_from_run_to_run(tiny_backbone: Path) -> None:
+    for precision in ("fp32", "bf16", "fp32"):
+        model, rows, run = set_up(tiny_backbone, 16, epochs=1, precision=precision)
+        assert list(train_steps(model, rows, Run(**run)))
+
+
+def test_frozen_embeddings_stay_and_the_rest_moves(tiny_backbone: Path) -> None:
+    model, rows, run = set_up(tiny_backbone)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    list(train_steps(model, rows, Run(**run)))
+    moved = {name for name, p in model.named_parameters() if not torch.equal(p, before[name])}
+    assert not any("embeddings." in name or "pooler." in name for name in moved)
+    assert {"heads.0.weight", "encoder.encoder.layer.0.attention.self.query.weight"} <= moved
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "constant"])
+def test_rate_rises_then_never_rises_again(schedule: str) -> None:
+    config = TrainConfig(lr=1.0, warmup_fraction=0.25, schedule=schedule)  # type: ignore[arg-type]
+    rates = [learning_rate(step, 40, config) for step in range(40)]
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[9] == max(rates) == 1.0
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert all(rate > 0 for rate in rates)
+
+
+def test_checkpoint_of_another_run_is_refused(tiny_backbone: Path, tmp_path: Path) -> None:
+    model, rows, run = set_up(tiny_backbone)
+    list(train_steps(model, rows, Run(**run, checkpoints=tmp_path, fingerprint="one")))
+    with pytest.raises(ResumeError, match="other settings or data"):
+        list(train_steps(model, rows, Run(**run, checkpoints=tmp_path, fingerprint="two", resume=True)))
+
+
+def test_damaged_newest_checkpoint_gives_way_to_the_one_before(tiny_backbone: Path, tmp_path: Path) -> None:
+    model, rows, run = set_up(tiny_backbone, save_every_steps=5)
+    list(train_steps(model, rows, Run(**run, checkpoints=tmp_path, fingerprint="one")))
+    whole = weights(model)
+    newest = max(tmp_path.glob("step-*")) / "state.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-10])
+    model, rows, run = set_up(tiny_backbone, save_every_steps=5)
+    events = list(train_steps(model, rows, Run(**run, checkpoints=tmp_path, fingerprint="one", resume=True)))
+    assert next(e.number for e in events if isinstance(e, Step)) == 11
+    np.testing.assert_array_equal(weights(model), whole)
+
+
+def test_checkpoints_hold_no_pickle_and_only_the_newest_stay(tiny_backbone: Path, tmp_path: Path) -> None:
+    model, rows, run = set_up(tiny_backbone, save_every_steps=2)
+    list(train_steps(model, rows, Run(**run, checkpoints=tmp_path)))
+    assert len(list(tmp_path.iterdir())) == 2
+    assert {f.name for f in tmp_path.rglob("*") if f.is_file()} == {"state.safetensors", "state.json"}
