@@ -82,9 +82,15 @@ def progress(title: str, total: int | None = None) -> Iterator[Tick]:
         bar.stop()
 
 
+def is_main_process() -> bool:
+    """False in all but the first of processes that train together: only the first speaks and writes."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def say(message: str) -> None:
     """Tell the user something, on standard error."""
-    logger.info(message)
+    if is_main_process():
+        logger.info(message)
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -94,9 +100,11 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
         table.add_column(column, justify="left" if position == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
-    stdout.print(table)
+    if is_main_process():
+        stdout.print(table)
 
 
 def emit_json(value: Mapping[str, Any]) -> None:
     """Write one JSON object on standard output."""
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str))
+    if is_main_process():
+        print(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str))

@@ -77,7 +77,8 @@ def load_corpus(config: DataConfig, columns: Sequence[Column], make: MakeExample
                 made = record if isinstance(record, Rejected) else make(record, row.place, name)
                 (rejected if isinstance(made, Rejected) else examples).append(made)  # type: ignore[arg-type]
                 tick()
-    absent = {o: t for o, t in config.map.items() if t not in {c for found in resolved.values() for c in found.values()}}
+    theirs = {column for found in resolved.values() for column in found.values()}
+    absent = {o: t for o, t in config.map.items() if t not in theirs}
     if absent:
         pairs = ", ".join(f"{ours}={theirs}" for ours, theirs in absent.items())
         raise DataError("no source has such a column", where="--map", got=pairs, expected=_list_columns(resolved))

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ from core.model.heads import TextClassifier
 from core.model.losses import LossConfig, multi_label_loss, single_label_loss
 from core.predict.engine import score_tokens
 from core.runtime import choose_device, choose_precision, seed_everything
-from core.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from core.train.checkpoint import load_checkpoint
+from core.train.state import State, copy_into, restore_state, save_state
 
 TIMED_UPDATES = 6
 VALIDATION_BATCH = 128
@@ -103,21 +104,6 @@ class Run:
     seconds: float | None = None
 
 
-@dataclass(slots=True)
-class _State:
-    """What changes while training; together with the weights it is the checkpoint."""
-
-    step: int = 0
-    total: int = 0
-    best_score: float = -math.inf
-    best_step: int = 0
-    validations_without_best: int = 0
-    loss_sum: float = 0.0
-    loss_steps: int = 0
-    curve: list[dict[str, Any]] = field(default_factory=list)
-    best: dict[str, Tensor] = field(default_factory=dict)
-
-
 def train_steps(model: TextClassifier, train: TrainSet, run: Run) -> Iterator[Step | Validation]:
     """Train ``model`` in place.
 
@@ -138,9 +124,9 @@ def train_steps(model: TextClassifier, train: TrainSet, run: Run) -> Iterator[St
     updates_per_epoch = math.ceil(
         math.ceil(len(train.tokens) / config.batch_size) / (config.accumulation_steps * accelerator.num_processes)
     )
-    state = _State(total=updates_per_epoch * (config.epochs or 1))
+    state = State(total=updates_per_epoch * (config.epochs or 1))
     if run.resume and run.checkpoints is not None:
-        _restore(state, named, optimizer, accelerator, load_checkpoint(run.checkpoints, run.fingerprint))
+        restore_state(state, named, optimizer, accelerator, load_checkpoint(run.checkpoints, run.fingerprint))
         yield from (Validation(**point) for point in state.curve)
     begun, timed = time.monotonic(), 0.0
     last_validation = state.curve[-1]["step"] if state.curve else 0
@@ -165,12 +151,12 @@ def train_steps(model: TextClassifier, train: TrainSet, run: Run) -> Iterator[St
             last_validation = state.step
             yield point
         if run.checkpoints is not None and (is_last or _is_due(state.step, config.save_every_steps, is_epoch_end)):
-            _save(run.checkpoints, state, named, optimizer, run.fingerprint, accelerator)
+            save_state(run.checkpoints, state, named, optimizer, run.fingerprint, accelerator)
         patience = config.patience
         if patience is not None and last_validation == state.step and state.validations_without_best >= patience:
             break
     if state.best:
-        _copy_into(named, state.best)
+        copy_into(named, state.best)
     model.eval()
 
 
@@ -272,7 +258,7 @@ def _validate(
     model: TextClassifier,
     accelerator: Accelerator,
     run: Run,
-    state: _State,
+    state: State,
     epoch: float,
     lr: float,
     named: dict[str, torch.nn.Parameter],
@@ -291,7 +277,7 @@ def _validate(
     return point
 
 
-def _fit_into_time(state: _State, seconds: float, begun: float, timed: float) -> None:
+def _fit_into_time(state: State, seconds: float, begun: float, timed: float) -> None:
     """Plan the number of updates from the speed of the first ones; end when time is over."""
     now = time.monotonic()
     if state.step == 2 + TIMED_UPDATES:
@@ -303,62 +289,3 @@ def _fit_into_time(state: _State, seconds: float, begun: float, timed: float) ->
 
 def _is_due(step: int, every: int | None, is_epoch_end: bool) -> bool:
     return is_epoch_end if every is None else step % every == 0
-
-
-def _save(
-    folder: Path,
-    state: _State,
-    named: dict[str, torch.nn.Parameter],
-    optimizer: torch.optim.Optimizer,
-    fingerprint: str,
-    accelerator: Accelerator,
-) -> None:
-    if not accelerator.is_main_process:
-        return
-    tensors: dict[str, Tensor] = {f"best/{name}": value for name, value in state.best.items()}
-    for name, parameter in named.items():
-        tensors[f"weight/{name}"] = parameter.detach()
-        for key, value in optimizer.state[parameter].items():
-            if isinstance(value, Tensor):
-                tensors[f"optimizer/{key}/{name}"] = value
-    values = {key: value for key, value in _values(state).items() if key != "best"}
-    scaler = getattr(accelerator, "scaler", None)
-    if scaler is not None:
-        values["scaler"] = scaler.state_dict()
-    save_checkpoint(folder, Checkpoint(state.step, {k: v.contiguous() for k, v in tensors.items()}, values), fingerprint)
-
-
-def _restore(
-    state: _State,
-    named: dict[str, torch.nn.Parameter],
-    optimizer: torch.optim.Optimizer,
-    accelerator: Accelerator,
-    checkpoint: Checkpoint | None,
-) -> None:
-    if checkpoint is None:
-        return
-    for key, value in checkpoint.values.items():
-        if key == "scaler":
-            accelerator.scaler.load_state_dict(value)
-        else:
-            setattr(state, key, value)
-    parts: dict[str, dict[str, Tensor]] = {}
-    for key, tensor in checkpoint.tensors.items():
-        part, _, name = key.partition("/")
-        parts.setdefault(part, {})[name] = tensor
-    _copy_into(named, parts["weight"])
-    state.best = parts.get("best", {})
-    for key, tensor in parts.get("optimizer", {}).items():
-        kind, _, name = key.partition("/")
-        parameter = named[name]
-        optimizer.state[parameter][kind] = tensor.to(parameter.device) if tensor.ndim else tensor
-
-
-def _copy_into(named: dict[str, torch.nn.Parameter], values: dict[str, Tensor]) -> None:
-    with torch.no_grad():
-        for name, parameter in named.items():
-            parameter.copy_(values[name])
-
-
-def _values(state: _State) -> dict[str, Any]:
-    return {name: getattr(state, name) for name in state.__slots__}

@@ -21,7 +21,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from core.config import KitConfig, dump_config
-from core.console import say
+from core.console import is_main_process, say
 from core.data.example import Dataset, Example, Task, make_dataset
 from core.data.load import Corpus, TaskSpec, build_tasks, has_labels
 from core.data.split import Split, split_examples
@@ -116,7 +116,7 @@ def train_bundle(
     train, validation = make_dataset(parts.train, tasks), make_dataset(parts.validation, tasks)
     say(f"{len(train)} rows to train on, {len(validation)} to validate, {len(parts.test)} held out")
     checkpoints = out.with_name(f".{out.name}.checkpoints")
-    if not resume:
+    if not resume and is_main_process():
         shutil.rmtree(checkpoints, ignore_errors=True)
     ladder = climb(train, validation, tasks, config, checkpoints, resume)
     model = _assemble(ladder, tasks, train, parts, config, kit)
@@ -128,13 +128,14 @@ def train_bundle(
             reports = learning_curve(parts.train, parts.validation, parts.test, reports, config)
     report = _describe(corpus, parts, ladder, model, reports, config, kit, time.monotonic() - begun)
     summary = summarise(reports, len(parts.test)) if reports else {}
-    with new_bundle(out) as folder:
-        write_model_files(folder, model, dump_config(config))
-        _write_baselines(folder, ladder)
-        write_document(folder, "metrics.json", _metrics(ladder, model, summary, report))
-        write_report(report, folder / "report.html")
-        (folder / "README.md").write_text(render_card(report), encoding="utf-8")
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    if is_main_process():
+        with new_bundle(out) as folder:
+            write_model_files(folder, model, dump_config(config))
+            _write_baselines(folder, ladder)
+            write_document(folder, "metrics.json", _metrics(ladder, model, summary, report))
+            write_report(report, folder / "report.html")
+            (folder / "README.md").write_text(render_card(report), encoding="utf-8")
+        shutil.rmtree(checkpoints, ignore_errors=True)
     return Trained(out, ladder, summary, time.monotonic() - begun)
 
 
