@@ -109,7 +109,6 @@ class EvaluateConfig(Section):
 
     bootstrap_samples: int = Field(1000, title="Resamples behind each interval", ge=50)
     learning_curve: bool = Field(False, title="Also train on growing shares of the rows")
-    worst_errors: int = Field(25, title="Most confident mistakes shown in the report", ge=0)
 
 
 class PredictConfig(Section):

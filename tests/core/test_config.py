@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from core.config import KitConfig, Section, describe_config, dump_config, load_config, parse_duration
 from core.errors import ConfigError
 
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=12)
 WORDS = TEXTS.filter(lambda text: text.strip() and text.lower() != "none")
 PAIRS = st.dictionaries(TEXTS, TEXTS, max_size=4)
 FRACTIONS = st.floats(0.0, 0.49, exclude_min=True)

@@ -25,7 +25,7 @@ def _train(backbone: str, folder: str, tuning: str, precision: str, die_at: int 
     from core.train import checkpoint, fit
     from tests.core.examples import SENTIMENT, TOPICS, make_examples
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)  # threads that wait for busy cores make this a hundred times slower
     config = KitConfig(
         seed=3,
         model=ModelConfig(backbone=backbone, tuning=tuning, max_tokens=32, lora_rank=4),  # type: ignore[arg-type]
