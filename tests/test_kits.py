@@ -30,7 +30,8 @@ kit, *sys.argv[1:] = sys.argv[1:]
 try:
     runpy.run_module(f"kits.{kit}", run_name="__main__", alter_sys=True)
 except SystemExit as stop:
-    print("heavy:", *sorted({"torch", "transformers", "sklearn", "pandas", "numpy"} & set(sys.modules)), file=sys.stderr)
+    heavy = {"torch", "transformers", "sklearn", "pandas", "numpy"}
+    print("heavy:", *sorted(heavy & set(sys.modules)), file=sys.stderr)
     raise
 """
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedModel
+from transformers.utils import logging as transformers_logging
 
 from core.console import say
 from core.errors import ModelError
@@ -58,6 +59,7 @@ def load_encoder(folder: Path, dropout: float | None = None) -> PreTrainedModel:
         folder: As ``resolve_backbone`` or a bundle gives it.
         dropout: Replaces the dropout probabilities of the configuration; None keeps them.
     """
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # bars are ours to draw
     config = load_config(folder)
     if dropout is not None:
         for key in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"):

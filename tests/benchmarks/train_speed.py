@@ -2,8 +2,9 @@
 
 Same encoder, rows (BANKING77, training part), batch size and epochs, in one run on one machine;
 the Trainer keeps its defaults otherwise. Reported: training rows per second, accuracy on the
-development part, and the time until a model of at least 0.92 is in hand (the ladder may use any
-rung; the Trainer is looked at after every quarter of an epoch, and those looks are not counted).
+development part, and the time until a model of at least 0.92 is in hand. The ladder may use any of
+its cheap rungs. The Trainer is looked at after every epoch, and those looks are not counted; where
+it never gets there, its whole time stands in, and the ratio is a lower bound.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ from core.train.ladder import climb
 from tests.benchmarks.measuring import read_intents, wilson_half_width
 
 TARGET = 0.92
-LOOKS_PER_EPOCH = 4
 
 
 def main() -> None:
@@ -42,7 +42,6 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rows", type=int, help="train on the first so many rows only (a quick look)")
-    parser.add_argument("--max-epochs", type=int, default=12, help="the Trainer's limit on the way to the target")
     options = parser.parse_args()
     train_rows, held_rows, task = read_intents()
     train_rows = train_rows[: options.rows]
@@ -53,7 +52,6 @@ def main() -> None:
         os.environ["FIELDKITS_CACHE"] = cache
         quick = measure_ladder(train_rows, held, task, config)
     theirs = measure_trainer(train, held, task, options.batch_size, options.epochs)
-    slow = measure_trainer(train, held, task, options.batch_size, options.max_epochs, target=TARGET)
     result = {
         "rows": len(train),
         "development_rows": len(held),
@@ -65,8 +63,8 @@ def main() -> None:
         "accuracy_noise": wilson_half_width(theirs["accuracy"], len(held)),
         "target": TARGET,
         "ladder_to_target": quick,
-        "trainer_to_target": slow,
-        "time_ratio": slow["seconds"] / quick["seconds"],
+        "time_ratio": (theirs["seconds_to_target"] or theirs["seconds"]) / quick["seconds"],
+        "time_ratio_is_a_lower_bound": theirs["seconds_to_target"] is None,
     }
     print(json.dumps(result, indent=1))
 
@@ -96,25 +94,21 @@ def measure_ladder(rows: list[Example], held: Dataset, task: Task, config: KitCo
     return {"rung": ladder.chosen.name, "seconds": seconds, "accuracy": accuracy, "reached": accuracy >= TARGET}
 
 
-def measure_trainer(
-    train: Dataset, held: Dataset, task: Task, batch_size: int, epochs: int, target: float | None = None
-) -> dict[str, Any]:
-    """The transformers Trainer with its defaults; with a target, until it is reached."""
+def measure_trainer(train: Dataset, held: Dataset, task: Task, batch_size: int, epochs: int) -> dict[str, Any]:
+    """The transformers Trainer with its defaults, looked at after every epoch."""
     folder = resolve_backbone(PACKAGED)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     model = AutoModelForSequenceClassification.from_pretrained(
         folder, num_labels=len(task.labels), local_files_only=True
     )
-    looks = _Looks(target)
-    steps_per_epoch = -(-len(train) // batch_size)
+    looks = _Looks()
     with tempfile.TemporaryDirectory() as out:
         arguments = TrainingArguments(
             output_dir=out,
             per_device_train_batch_size=batch_size,
             per_device_eval_batch_size=128,
             num_train_epochs=epochs,
-            eval_strategy="no" if target is None else "steps",
-            eval_steps=max(1, steps_per_epoch // LOOKS_PER_EPOCH),
+            eval_strategy="epoch",
             save_strategy="no",
             report_to="none",
             disable_tqdm=True,
@@ -129,34 +123,32 @@ def measure_trainer(
             compute_metrics=lambda p: {"accuracy": float((p.predictions.argmax(-1) == p.label_ids).mean())},
             callbacks=[looks],
         )
-        begun = time.perf_counter()
+        looks.begun = time.perf_counter()
         trainer.train()
-        seconds = time.perf_counter() - begun - looks.seconds
-        accuracy = trainer.evaluate()["eval_accuracy"]
-    steps = trainer.state.global_step
-    rows = min(steps * batch_size, len(train) * epochs)
+    seconds, accuracy = looks.history[-1]
+    reached = [at for at, score in looks.history if score >= TARGET]
     return {
-        "rows_per_second": rows / seconds,
+        "rows_per_second": len(train) * epochs / seconds,
         "seconds": seconds,
         "accuracy": accuracy,
-        "epochs": steps / steps_per_epoch,
-        "reached": target is None or accuracy >= target,
+        "accuracy_by_epoch": [score for _, score in looks.history],
+        "seconds_to_target": reached[0] if reached else None,
     }
 
 
 class _Looks(TrainerCallback):
-    """Stops at the target, and counts the time spent on looking."""
+    """Notes time and accuracy after every epoch; the time spent on looking is not counted."""
 
-    def __init__(self, target: float | None) -> None:
-        self.target, self.seconds, self._begun = target, 0.0, 0.0
+    def __init__(self) -> None:
+        self.history: list[tuple[float, float]] = []
+        self.begun = self._looked = self._paused = 0.0
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._begun = time.perf_counter()
+    def on_epoch_end(self, *_: Any, **__: Any) -> None:
+        self._paused = time.perf_counter()
 
-    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> None:
-        self.seconds += time.perf_counter() - self._begun
-        if self.target is not None and metrics["eval_accuracy"] >= self.target:
-            control.should_training_stop = True
+    def on_evaluate(self, *_: Any, metrics: dict[str, float], **__: Any) -> None:
+        self.history.append((self._paused - self.begun - self._looked, metrics["eval_accuracy"]))
+        self._looked += time.perf_counter() - self._paused
 
 
 def _encode(rows: Dataset, task: Task, tokenizer: Any) -> list[dict[str, Any]]:
