@@ -10,7 +10,7 @@ import pytest
 
 os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_PROGRESS_BARS="1", TOKENIZERS_PARALLELISM="false")
 
-WORDS = (
+WORDS = (  # noqa: SIM905
     "profit loss rises falls sharply bank mine oil steel shares report quarter annual meeting date agenda record "
     "default strike fine merger bid dividend cut raised outlook demand weak strong plant opens closes north south the "
     "of on in and after . ,"

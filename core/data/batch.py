@@ -68,9 +68,11 @@ def tokenize(tokenizer: Tokenizer, texts: Sequence[Text], max_tokens: int) -> To
 
 def tokenize_cached(tokenizer: Tokenizer, texts: Sequence[Text], max_tokens: int) -> Tokens:
     """As ``tokenize``, but the same texts are tokenised only once on a machine."""
+    tokenizer.no_truncation()  # what it was used for before is no part of what it is
+    tokenizer.no_padding()
     digest = hashlib.sha256(f"{max_tokens}\0{tokenizer.to_str()}".encode())
-    for text, pair in texts:
-        digest.update(f"\0{len(text)}:{text}\0{pair}".encode("utf-8", "surrogatepass"))
+    for text in texts:
+        digest.update(repr(text).encode())  # unambiguous: it quotes each text, and None is not 'None'
 
     def compute() -> Arrays:
         tokens = tokenize(tokenizer, texts, max_tokens)

@@ -5,9 +5,11 @@ A damaged, full or unwritable cache costs time, never correctness. Arrays only: 
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
-import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from core.console import logger
 
 LIMIT_BYTES = 2 * 1024**3
+_DIGEST_BYTES = 32
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -30,20 +33,26 @@ def cached_arrays(kind: str, digest: str, compute: Callable[[], Arrays]) -> Arra
     """
     file = cache_folder() / kind / f"{digest}.npz"
     try:
-        with np.load(file, allow_pickle=False) as stored:
-            return dict(stored)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        raw = memoryview(file.read_bytes())
+        if raw[:_DIGEST_BYTES] == hashlib.sha256(raw[_DIGEST_BYTES:]).digest():
+            with np.load(io.BytesIO(raw[_DIGEST_BYTES:]), allow_pickle=False) as stored:
+                return dict(stored)
+    except OSError:
         pass
     arrays = compute()
+    content = io.BytesIO()
+    np.savez(content, **arrays)  # type: ignore[arg-type]
     partial = file.with_suffix(f".{os.getpid()}.tmp")
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with partial.open("wb") as stream:
-            np.savez(stream, **arrays)  # type: ignore[arg-type]
+            stream.write(hashlib.sha256(content.getbuffer()).digest())
+            stream.write(content.getbuffer())
         partial.replace(file)
         _drop_oldest(file.parent)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         logger.debug("cache not written: %s", error)
     return arrays
 

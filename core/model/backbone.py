@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig,
 from transformers.utils import logging as transformers_logging
 
 from core.console import say
-from core.errors import ModelError
+from core.errors import ConfigError, ModelError
 from core.runtime import is_offline
 
 PACKAGED = "packaged"
@@ -29,6 +29,7 @@ _HUB_TIMEOUT_SECONDS = 5.0
 _COMMON_KEYS = {
     "architectures", "model_type", "transformers_version", "torch_dtype", "dtype", "gradient_checkpointing",
 }  # fmt: skip
+_OFFSET_POSITIONS = {"roberta", "xlm-roberta", "camembert", "mpnet"}  # they count positions from behind the padding id
 
 
 def resolve_backbone(name: str) -> Path:
@@ -71,6 +72,25 @@ def load_encoder(folder: Path, dropout: float | None = None) -> PreTrainedModel:
     return encoder
 
 
+def check_length(config: PretrainedConfig, max_tokens: int) -> None:
+    """Refuse more tokens than the encoder has positions for.
+
+    Raises:
+        ConfigError: ``model.max_tokens`` is too large.
+    """
+    most = getattr(config, "max_position_embeddings", None)
+    if most is not None and config.model_type in _OFFSET_POSITIONS:
+        most -= (config.pad_token_id or 0) + 1
+    if most is not None and max_tokens > most:
+        raise ConfigError(
+            "more tokens than this encoder can read",
+            where="model.max_tokens",
+            got=max_tokens,
+            expected=f"at most {most}",
+            fix="lower it, or choose another model.backbone",
+        )
+
+
 def load_config(folder: Path, *, strict: bool = False) -> PretrainedConfig:
     """Read ``config.json`` without running anything it names.
 
@@ -95,7 +115,9 @@ def load_config(folder: Path, *, strict: bool = False) -> PretrainedConfig:
                 fix="use a model whose type transformers itself knows",
             )
         return type(config).from_dict({key: value for key, value in values.items() if key in known})
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # what a value of the wrong kind raises differs from model type to model type
         raise ModelError("not a usable model configuration", where=where, got=str(error)) from error
 
 
@@ -112,6 +134,8 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         else:
             slow = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
             tokenizer = slow.backend_tokenizer
+            if tokenizer.get_vocab_size() <= len(slow.all_special_ids):  # transformers makes up an empty one
+                raise ValueError("no tokenizer.json and no vocabulary")
     except Exception as error:  # the tokenizers library raises plain Exception
         raise ModelError("no usable tokenizer", where=str(folder), got=str(error)) from error
     tokenizer.no_padding()

@@ -71,19 +71,20 @@ def new_bundle(folder: Path) -> Iterator[Path]:
     """
     check_target(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = folder.with_name(f".{folder.name}.partial")
+    partial, old = folder.with_name(f".{folder.name}.partial"), _set_aside(folder)
+    _put_back(old, folder)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     try:
         yield partial
         _seal(partial)
-        old = folder.with_name(f".{folder.name}.old")
         shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
             folder.rename(old)
         partial.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
     finally:
+        _put_back(old, folder)
         shutil.rmtree(partial, ignore_errors=True)
 
 
@@ -93,10 +94,34 @@ def check_target(folder: Path) -> None:
     Raises:
         ConfigError: ``folder`` is a file, or a folder that is neither empty nor a bundle.
     """
-    if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.name in ("", ".."):
+        raise ConfigError("names no folder of its own", where="--out", got=str(folder), fix="name a new folder")
+    if folder.exists() and not _may_be_replaced(folder):
         raise ConfigError(
             "is in use by something that is no model folder", where="--out", got=str(folder), fix="name a new folder"
         )
+
+
+def _may_be_replaced(folder: Path) -> bool:
+    """Whether a folder is empty, or holds a bundle (which may be damaged) and nothing beside it."""
+    if not folder.is_dir() or folder.is_symlink():
+        return False
+    if not (folder / MANIFEST).is_file():
+        return not any(folder.iterdir())
+    try:  # other software has a manifest.json, too
+        return {MANIFEST, SETTINGS} <= _list_files(folder) <= FILES
+    except ModelError:
+        return False
+
+
+def _set_aside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")
+
+
+def _put_back(old: Path, folder: Path) -> None:
+    """Undo the first of the two renames that replace a bundle, where the second never came."""
+    if old.is_dir() and not folder.exists():
+        old.rename(folder)
 
 
 def verify_bundle(folder: Path) -> Manifest:
@@ -108,7 +133,7 @@ def verify_bundle(folder: Path) -> Manifest:
     manifest = _read_manifest(folder)
     found = _list_files(folder)
     stated = set(manifest.files)
-    for name in sorted((found | stated) - FILES - {MANIFEST}):
+    for name in sorted((found - {MANIFEST} | stated) - (FILES - {MANIFEST})):
         raise ModelError("a bundle never holds such a file; it was not opened", where=str(folder), got=name)
     if found - {MANIFEST} != stated:
         absent, added = sorted(stated - found), sorted(found - stated - {MANIFEST})
@@ -168,7 +193,9 @@ def _manifest_bytes(files: dict[str, dict[str, Any]]) -> bytes:
 def _read_manifest(folder: Path) -> Manifest:
     file = folder / MANIFEST
     if not folder.is_dir():
-        raise ModelError("no such model folder", where="--model", got=str(folder))
+        killed = _set_aside(folder).is_dir() if folder.name else False
+        fix = f"a run was killed while it replaced the model: move {_set_aside(folder)} there" if killed else ""
+        raise ModelError("no such model folder", where="--model", got=str(folder), fix=fix)
     if not file.is_file() or file.is_symlink():
         raise ModelError("no model: it has no manifest.json", where=str(folder), fix="name a folder written by train")
     try:

@@ -19,7 +19,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
 from core.data.example import Task, Text
-from core.errors import ModelError
+from core.errors import DataError, ModelError
 
 Analyzer = Literal["word", "char", "word+char"]
 MAX_FEATURES = 200_000
@@ -120,7 +120,7 @@ class LinearClassifier:
             return cls(
                 tasks, document["analyzer"], terms, [tensors[f"idf.{i}"] for i in range(len(terms))], weights, biases
             )
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
             raise ModelError("the TF-IDF model does not fit together", where=str(folder), got=str(error)) from error
 
 
@@ -142,11 +142,19 @@ def fit_linear(
         known: Per task ``(rows,)`` bool: rows that take part.
         analyzer: Which n-grams.
         seed: Of the solver's coordinate order.
+
+    Raises:
+        DataError: The texts hold no n-gram of that kind.
     """
     plain = [_flatten(text) for text in texts]
     min_df = 2 if len(plain) >= 500 else 1
     vectorizers = [_vectorizer(s, min_df=min_df, max_features=MAX_FEATURES) for s in _NGRAMS[analyzer]]
-    features = sparse.hstack([v.fit_transform(plain) for v in vectorizers], format="csr").astype(np.float64)
+    try:
+        features = sparse.hstack([v.fit_transform(plain) for v in vectorizers], format="csr").astype(np.float64)
+    except ValueError as error:  # scikit-learn's way to say that no n-gram is left
+        raise DataError(
+            f"the texts hold nothing to learn from: {error}", where="train.analyzer", got=analyzer, fix="try char"
+        ) from error
     weights, biases = [], []
     for task in tasks:
         rows = np.flatnonzero(known[task.name])
@@ -165,7 +173,7 @@ def _fit_task(
     bias = np.full(len(task.labels), -_ALWAYS_ON_MARGIN, dtype=np.float32)
     for label in range(len(task.labels)):
         positive = targets == label if task.kind == "single" else targets[:, label] > 0.5
-        if positive.all():
+        if positive.any() and positive.all():
             bias[label] = _ALWAYS_ON_MARGIN
         elif positive.any():
             machine = LinearSVC(C=1.0, random_state=seed, dual=True, max_iter=2000, tol=1e-3)

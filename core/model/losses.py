@@ -46,8 +46,9 @@ def single_label_loss(logits: Tensor, targets: Tensor, config: LossConfig) -> Te
     """
     known = targets != MISSING
     logits, targets = logits[known].float(), targets[known]
+    weights = None if config.label_weights is None else config.label_weights.to(logits.device)
     loss = functional.cross_entropy(
-        logits, targets, weight=config.label_weights, label_smoothing=config.smoothing, reduction="none"
+        logits, targets, weight=weights, label_smoothing=config.smoothing, reduction="none"
     )
     if config.focal_gamma:
         right = logits.softmax(dim=-1).gather(1, targets[:, None]).squeeze(1)
@@ -70,9 +71,8 @@ def multi_label_loss(logits: Tensor, targets: Tensor, known: Tensor, config: Los
     """
     logits, targets = logits[known].float(), targets[known]
     smooth = targets * (1 - config.smoothing) + config.smoothing / 2
-    loss = functional.binary_cross_entropy_with_logits(
-        logits, smooth, pos_weight=config.label_weights, reduction="none"
-    )
+    weights = None if config.label_weights is None else config.label_weights.to(logits.device)
+    loss = functional.binary_cross_entropy_with_logits(logits, smooth, pos_weight=weights, reduction="none")
     if config.focal_gamma:
         probabilities = logits.sigmoid()
         wrong = torch.where(targets > 0.5, 1 - probabilities, probabilities)

@@ -41,12 +41,14 @@ def merge_tuning(model: TextClassifier) -> TextClassifier:
 def _add_lora(model: TextClassifier, config: ModelConfig) -> None:
     from peft import LoraConfig, get_peft_model
 
-    names = {name.rpartition(".")[2] for name, _ in model.encoder.named_modules()}
-    absent = sorted(set(config.lora_targets) - names)
+    linear = {n.rpartition(".")[2] for n, m in model.encoder.named_modules() if hasattr(m, "in_features")}
+    absent = sorted(set(config.lora_targets) - linear)
     if absent:
-        linear = sorted({n.rpartition(".")[2] for n, m in model.encoder.named_modules() if hasattr(m, "in_features")})
         raise ConfigError(
-            "no such layers in this encoder", where="model.lora_targets", got=absent, expected=f"some of {linear}"
+            "no such linear layers in this encoder",
+            where="model.lora_targets",
+            got=absent,
+            expected=f"some of {sorted(linear)}",
         )
     lora = LoraConfig(
         r=config.lora_rank,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import nn
@@ -22,7 +22,7 @@ from core.console import progress
 from core.data.batch import Tokens, collate, sorted_batches, tokenize
 from core.data.example import Task, Text
 from core.errors import ModelError
-from core.model.backbone import load_config, load_encoder, load_tokenizer
+from core.model.backbone import check_length, load_config, load_encoder, load_tokenizer
 from core.model.heads import TextClassifier
 from core.runtime import choose_device, choose_precision
 
@@ -105,14 +105,29 @@ class EncoderClassifier:
         Raises:
             ModelError: Files are absent, refused, or do not fit together.
         """
-        load_config(folder, strict=True)
+        config = load_config(folder, strict=True)
+        if not (folder / "tokenizer.json").is_file():
+            raise ModelError("no tokenizer.json", where=str(folder))
         tokenizer = load_tokenizer(folder)
         try:
+            check_length(config, max_tokens)
             model = TextClassifier(load_encoder(folder), tasks)
             model.heads.load_state_dict(load_file(folder / "heads.safetensors"))
-        except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
+            _check_fit(model, tokenizer, folder)
+        except Exception as error:  # what files that do not fit make transformers raise is not foreseeable
             raise ModelError("encoder and heads do not fit together", where=str(folder), got=str(error)) from error
         return cls(model, tokenizer, max_tokens=max_tokens, **options)
+
+
+def _check_fit(model: TextClassifier, tokenizer: Tokenizer, folder: Path) -> None:
+    """Refuse weights that are not those of this encoder: transformers would make up what is missing."""
+    encoder: Any = model.encoder
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        other = set(file.keys()) ^ set(encoder.state_dict())
+    if other:
+        raise ValueError(f"weights that are missing or unknown: {sorted(other)[:3]}")
+    if max(tokenizer.get_vocab().values(), default=0) >= encoder.config.vocab_size:
+        raise ValueError("the tokenizer knows more tokens than the encoder")
 
 
 def fast_copy(model: TextClassifier, precision: str = "auto") -> TextClassifier:

@@ -71,8 +71,8 @@ def judge(
 
 def leave_out_seen(model: Model, examples: Sequence[Example]) -> tuple[list[Example], int]:
     """The examples that the model was neither trained nor chosen on, and how many others there are."""
-    used = np.concatenate([model.seen[name] for name in ("train", "validation") if name in model.seen])
-    is_seen = np.isin(fingerprint_rows(examples), used)
+    used = [model.seen[name] for name in ("train", "validation") if name in model.seen]
+    is_seen = np.isin(fingerprint_rows(examples), np.concatenate([np.zeros(0, np.uint64), *used]))
     return [e for e, seen in zip(examples, is_seen, strict=True) if not seen], int(is_seen.sum())
 
 

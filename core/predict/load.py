@@ -7,14 +7,15 @@ belong together: that is a ``Model``.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 from safetensors.torch import load_file
 
 from core.config import KitConfig, load_config
@@ -29,6 +30,7 @@ from core.predict.decide import Calibration, Classifier, Floats, probabilities
 from core.predict.engine import EncoderClassifier
 
 SPLITS = ("train", "validation", "test")
+Mark = Annotated[int, Field(ge=0, lt=2**64)]
 
 
 class Settings(BaseModel):
@@ -100,14 +102,14 @@ def load_model(folder: Path, schema: type[Schema], kit: str, **overrides: Any) -
         raise ModelError("a model of another kit", where=str(folder), got=settings.kit, expected=kit)
     tasks = _parse(TypeAdapter(tuple[Task, ...]), folder, "labels.json")
     calibration = _parse(TypeAdapter(dict[str, Calibration]), folder, "calibration.json")
-    rows = _parse(TypeAdapter(dict[str, list[int]]), folder, "rows.json")
-    priors = _parse(TypeAdapter(dict[str, list[float]]), folder, "metrics.json", "priors")
+    rows = _parse(TypeAdapter(dict[str, list[Mark]]), folder, "rows.json")
+    priors = _parse(TypeAdapter(dict[str, list[FiniteFloat]]), folder, "metrics.json", "priors")
     _check_calibration(tasks, calibration, folder)
     if {task.name: len(task.labels) for task in tasks} != {name: len(values) for name, values in priors.items()}:
         raise ModelError("label frequencies do not fit the labels", where=str(folder / "metrics.json"))
     try:
         config = load_config(schema, file=folder / "config.toml")
-    except ConfigError as error:
+    except (ConfigError, RecursionError) as error:
         raise ModelError(f"its configuration is refused: {error}", where=str(folder)) from error
     options = {"batch_size": config.predict.batch_size, "precision": config.predict.precision} | overrides
     loaders: dict[str, Callable[[], Classifier]] = {
@@ -115,8 +117,10 @@ def load_model(folder: Path, schema: type[Schema], kit: str, **overrides: Any) -
         "encoder": lambda: EncoderClassifier.load(folder / "model", tasks, max_tokens=settings.max_tokens, **options),
         "blend": lambda: BlendClassifier.load(folder / "model", tasks, max_tokens=settings.max_tokens, **options),
     }
+    classifier = loaders[settings.kind]()
+    _check_scores(classifier, folder)
     return Model(
-        loaders[settings.kind](),
+        classifier,
         calibration,
         settings,
         config,
@@ -137,6 +141,8 @@ def load_baselines(model: Model) -> dict[str, tuple[Classifier, dict[str, Calibr
         return {}
     calibrations = _parse(TypeAdapter(dict[str, dict[str, Calibration]]), folder, "metrics.json", "baselines")
     found: dict[str, Classifier] = {}
+    for calibration in calibrations.values():
+        _check_calibration(model.tasks, calibration, folder, "metrics.json")
     if isinstance(model.classifier, BlendClassifier):  # its parts are on one scale: no temperature is left
         calibrations = {
             name: {task: Calibration(1.0, read.thresholds) for task, read in part.items()}
@@ -150,7 +156,7 @@ def load_baselines(model: Model) -> dict[str, tuple[Classifier, dict[str, Calibr
     if (folder / "probe").is_dir():
         probe = _load_probe(model, folder / "probe")
         found |= {} if probe is None else {"probe": probe}
-    return {name: (found[name], calibrations[name]) for name in ("tfidf", "probe") if name in found}
+    return {name: (found[name], calibrations[name]) for name in ("tfidf", "probe") if name in found and name in calibrations}
 
 
 def _load_probe(model: Model, folder: Path) -> Classifier | None:
@@ -193,11 +199,24 @@ def _parse(adapter: TypeAdapter[Any], folder: Path, name: str, key: str | None =
         raise ModelError(f"not what fieldkits writes: {first}", where=str(folder / name)) from error
 
 
-def _check_calibration(tasks: Sequence[Task], calibration: Mapping[str, Calibration], folder: Path) -> None:
+def _check_scores(classifier: Classifier, folder: Path) -> None:
+    """Refuse a model that cannot score, before anything is asked of it."""
+    try:
+        is_usable = all(np.isfinite(logits).all() for logits in classifier.logits([("a", "b")]))
+    except Exception as error:  # what a model that was tampered with raises is not foreseeable
+        raise ModelError("the model does not compute", where=str(folder), got=str(error)) from error
+    if not is_usable:
+        raise ModelError("the model holds numbers that are none", where=str(folder))
+
+
+def _check_calibration(
+    tasks: Sequence[Task], calibration: Mapping[str, Calibration], folder: Path, name: str = "calibration.json"
+) -> None:
     for task in tasks:
         read = calibration.get(task.name)
-        fits = read is not None and read.temperature > 0
-        if fits and task.kind == "multi":
-            fits = read is not None and read.thresholds is not None and len(read.thresholds) == len(task.labels)
+        fits = read is not None and 0 < read.temperature < math.inf
+        if fits and read is not None and task.kind == "multi":
+            cuts = read.thresholds or ()
+            fits = len(cuts) == len(task.labels) and all(0 <= cut <= 1 for cut in cuts)
         if not fits:
-            raise ModelError(f"no usable calibration of {task.name}", where=str(folder / "calibration.json"))
+            raise ModelError(f"no usable calibration of {task.name}", where=str(folder / name))

@@ -1,10 +1,11 @@
 """Checkpoints that are whole or absent: written aside, synced, renamed; verified when read.
 
-No pickle: tensors are one safetensors file, everything else is JSON that holds its sha256.
+No pickle: tensors are one safetensors file, everything else is JSON that holds the sha256 of both.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -53,20 +54,17 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, run: str) -> Path:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     save_file(dict(checkpoint.tensors), partial / "state.safetensors")
-    values = {
-        "run": run,
-        "step": checkpoint.step,
-        "sha256": file_sha256(partial / "state.safetensors"),
-        "values": dict(checkpoint.values),
-    }
-    (partial / "state.json").write_text(json.dumps(values), encoding="utf-8")
+    document = {"run": run, "step": checkpoint.step, "values": dict(checkpoint.values)}
+    document["sha256"] = _digest(document, partial / "state.safetensors")
+    (partial / "state.json").write_text(json.dumps(document), encoding="utf-8")
     for file in partial.iterdir():
         _sync(file)
     shutil.rmtree(final, ignore_errors=True)
     partial.rename(final)
     _sync(folder)
-    for old in _newest_first(folder)[KEEP:]:
-        shutil.rmtree(old, ignore_errors=True)
+    kept = [path for path in _newest_first(folder) if path <= final][:KEEP]
+    for other in set(_newest_first(folder)) - set(kept):  # also newer ones, which are damaged or of an earlier run
+        shutil.rmtree(other, ignore_errors=True)
     return final
 
 
@@ -79,10 +77,10 @@ def load_checkpoint(folder: Path, run: str) -> Checkpoint | None:
     for path in _newest_first(folder):
         try:
             document = json.loads((path / "state.json").read_text(encoding="utf-8"))
-            whole = document["sha256"] == file_sha256(path / "state.safetensors")
+            whole = document.pop("sha256") == _digest(document, path / "state.safetensors")
             if whole and document["run"] == run:
                 return Checkpoint(document["step"], load_file(path / "state.safetensors"), document["values"])
-        except (OSError, ValueError, KeyError, SafetensorError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError):
             continue
         if whole:
             raise ResumeError(
@@ -91,6 +89,10 @@ def load_checkpoint(folder: Path, run: str) -> Checkpoint | None:
                 fix="train with the same data and settings, or without --resume to start anew",
             )
     return None
+
+
+def _digest(document: Mapping[str, Any], tensors: Path) -> str:
+    return hashlib.sha256(f"{json.dumps(document, sort_keys=True)} {file_sha256(tensors)}".encode()).hexdigest()
 
 
 def _newest_first(folder: Path) -> list[Path]:

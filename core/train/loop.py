@@ -128,35 +128,31 @@ def train_steps(model: TextClassifier, train: TrainSet, run: Run) -> Iterator[St
     if run.resume and run.checkpoints is not None:
         restore_state(state, named, optimizer, accelerator, load_checkpoint(run.checkpoints, run.fingerprint))
         yield from (Validation(**point) for point in state.curve)
-    begun, timed = time.monotonic(), 0.0
-    last_validation = state.curve[-1]["step"] if state.curve else 0
+    begun, timed, first = time.monotonic(), 0.0, state.step
     batches: list[NDArray[np.int64]] = []
     model.train()
-    while state.step < state.total:
+    while state.step < state.total and not _is_patience_over(state, config):
         epoch, position = divmod(state.step, updates_per_epoch)
         if position == 0 or not batches:
             batches = epoch_batches(train.tokens.lengths, config.batch_size, run.seed, epoch)
         lr = learning_rate(state.step, state.total, config)
+        seed_everything(run.seed, "update", state.step, accelerator.process_index)
         loss, norm, rows = _update(accelerator, prepared, wrapped, train, batches, position, lr, run)
         state.step += 1
         state.loss_sum, state.loss_steps = state.loss_sum + loss, state.loss_steps + 1
         yield Step(state.step, state.total, epoch, loss, lr, norm, rows)
         if run.seconds is not None:
-            timed = timed or (time.monotonic() if state.step == 2 else 0.0)
-            _fit_into_time(state, run.seconds, begun, timed)
+            timed = timed or (time.monotonic() if state.step - first == 2 else 0.0)
+            _fit_into_time(state, first, run.seconds, begun, timed)
         is_last = state.step == state.total
         is_epoch_end = position + 1 == updates_per_epoch
         if is_last or _is_due(state.step, config.evaluate_every_steps, is_epoch_end):
-            point = _validate(model, accelerator, run, state, state.step / updates_per_epoch, lr, named)
-            last_validation = state.step
-            yield point
+            yield _validate(model, accelerator, run, state, state.step / updates_per_epoch, lr, named)
         if run.checkpoints is not None and (is_last or _is_due(state.step, config.save_every_steps, is_epoch_end)):
             save_state(run.checkpoints, state, named, optimizer, run.fingerprint, accelerator)
-        patience = config.patience
-        if patience is not None and last_validation == state.step and state.validations_without_best >= patience:
-            break
     if state.best:
         copy_into(named, state.best)
+    accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)  # else the model would score under autocast for good
     model.eval()
 
 
@@ -214,7 +210,6 @@ def _update(
         mine, weights = [*mine, group[0]], [*weights, 0.0]
     for settings in optimizer.param_groups:
         settings["lr"] = lr
-    seed_everything(run.seed, "update", position, lr, rank)
     tasks = accelerator.unwrap_model(model).tasks
     pad_id = accelerator.unwrap_model(model).encoder.config.pad_token_id or 0
     loss_sum = 0.0
@@ -224,13 +219,7 @@ def _update(
             loss = _batch_loss(tasks, model(**batch), train, rows, run, accelerator.device) * weight
             accelerator.backward(loss * world / total_rows)
         loss_sum += float(loss.detach())
-    if not math.isfinite(loss_sum):
-        raise KitError(
-            "training diverged: the loss is no longer a number",
-            where="train.lr",
-            got=config.lr,
-            fix="lower train.lr, or set train.clip_norm",
-        )
+    _refuse_divergence(math.isfinite(loss_sum), config)
     norm = accelerator.clip_grad_norm_(model.parameters(), config.clip_norm or math.inf)
     optimizer.step()
     optimizer.zero_grad()
@@ -264,7 +253,9 @@ def _validate(
     named: dict[str, torch.nn.Parameter],
 ) -> Validation:
     with accelerator.autocast():
-        loss, score = run.validate(score_tokens(model, run.validation, VALIDATION_BATCH))
+        logits = score_tokens(model, run.validation, VALIDATION_BATCH)
+    _refuse_divergence(all(np.isfinite(scores).all() for scores in logits), run.config)
+    loss, score = run.validate(logits)
     is_best = score > state.best_score
     state.validations_without_best = 0 if is_best else state.validations_without_best + 1
     if is_best:
@@ -277,13 +268,27 @@ def _validate(
     return point
 
 
-def _fit_into_time(state: State, seconds: float, begun: float, timed: float) -> None:
-    """Plan the number of updates from the speed of the first ones; end when time is over."""
-    now = time.monotonic()
-    if state.step == 2 + TIMED_UPDATES:
+def _refuse_divergence(is_finite: bool, config: TrainConfig) -> None:
+    if not is_finite:
+        raise KitError(
+            "training diverged: the loss is no longer a number",
+            where="train.lr",
+            got=config.lr,
+            fix="lower train.lr, or set train.clip_norm",
+        )
+
+
+def _is_patience_over(state: State, config: TrainConfig) -> bool:
+    return config.patience is not None and state.validations_without_best >= config.patience
+
+
+def _fit_into_time(state: State, first: int, seconds: float, begun: float, timed: float) -> None:
+    """Plan the number of updates from the speed of the first ones after ``first``; end when time is over."""
+    now, done = time.monotonic(), state.step - first
+    if done == 2 + TIMED_UPDATES:
         per_update = (now - timed) / TIMED_UPDATES
         state.total = min(state.total, max(state.step + 1, state.step + int((seconds - (now - begun)) / per_update)))
-    elif now - begun > seconds and state.step > 2 + TIMED_UPDATES:
+    elif now - begun > seconds and done > 2 + TIMED_UPDATES:
         state.total = state.step
 
 

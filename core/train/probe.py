@@ -77,7 +77,7 @@ def _fit_task(
     penalty = _choose_penalty(features, targets, seed)
     if task.kind == "single":
         seen = np.unique(targets)
-        if len(seen) == 1:
+        if len(seen) < 2:
             bias[seen] = _NEVER_MARGIN
             return weight, bias
         fitted = _regression(penalty, seed).fit(features, targets)
@@ -88,7 +88,7 @@ def _fit_task(
         return weight, bias
     for label in range(len(task.labels)):
         positive = targets[:, label] > 0.5
-        if positive.all():
+        if positive.any() and positive.all():
             bias[label] = _NEVER_MARGIN
         elif positive.any():
             fitted = _regression(penalty, seed).fit(features, positive)

@@ -81,7 +81,7 @@ def restore_state(
     for key, tensor in parts.get("optimizer", {}).items():
         kind, _, name = key.partition("/")
         parameter = named[name]
-        optimizer.state[parameter][kind] = tensor.to(parameter.device) if tensor.ndim else tensor
+        optimizer.state[parameter][kind] = tensor.to(parameter.device)
 
 
 def copy_into(named: Named, values: dict[str, Tensor]) -> None:
