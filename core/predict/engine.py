@@ -111,20 +111,26 @@ class EncoderClassifier:
         tokenizer = load_tokenizer(folder)
         try:
             check_length(config, max_tokens)
+            names = _tensor_names(folder / "model.safetensors")
+            if getattr(config, "num_hidden_layers", 0) > len(names):  # building them would take for ever
+                raise ValueError("more layers than weights")
             model = TextClassifier(load_encoder(folder), tasks)
             model.heads.load_state_dict(load_file(folder / "heads.safetensors"))
-            _check_fit(model, tokenizer, folder)
+            _check_fit(model, tokenizer, names)
         except Exception as error:  # what files that do not fit make transformers raise is not foreseeable
             raise ModelError("encoder and heads do not fit together", where=str(folder), got=str(error)) from error
         return cls(model, tokenizer, max_tokens=max_tokens, **options)
 
 
-def _check_fit(model: TextClassifier, tokenizer: Tokenizer, folder: Path) -> None:
+def _tensor_names(file: Path) -> set[str]:
+    with safe_open(file, "pt") as tensors:
+        return set(tensors.keys())
+
+
+def _check_fit(model: TextClassifier, tokenizer: Tokenizer, names: set[str]) -> None:
     """Refuse weights that are not those of this encoder: transformers would make up what is missing."""
     encoder: Any = model.encoder
-    with safe_open(folder / "model.safetensors", "pt") as file:
-        other = set(file.keys()) ^ set(encoder.state_dict())
-    if other:
+    if other := names ^ set(encoder.state_dict()):
         raise ValueError(f"weights that are missing or unknown: {sorted(other)[:3]}")
     if max(tokenizer.get_vocab().values(), default=0) >= encoder.config.vocab_size:
         raise ValueError("the tokenizer knows more tokens than the encoder")

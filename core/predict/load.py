@@ -105,7 +105,7 @@ def load_model(folder: Path, schema: type[Schema], kit: str, **overrides: Any) -
     rows = _parse(TypeAdapter(dict[str, list[Mark]]), folder, "rows.json")
     priors = _parse(TypeAdapter(dict[str, list[FiniteFloat]]), folder, "metrics.json", "priors")
     _check_calibration(tasks, calibration, folder)
-    if {task.name: len(task.labels) for task in tasks} != {name: len(values) for name, values in priors.items()}:
+    if {task.name: len(set(task.labels)) for task in tasks} != {name: len(values) for name, values in priors.items()}:
         raise ModelError("label frequencies do not fit the labels", where=str(folder / "metrics.json"))
     try:
         config = load_config(schema, file=folder / "config.toml")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from core.config import KitConfig
 from core.data.example import Task
 from core.errors import ConfigError
-from core.model.backbone import load_encoder, load_tokenizer, resolve_backbone
+from core.model.backbone import check_length, load_config, load_encoder, load_tokenizer, resolve_backbone
 from core.model.heads import TextClassifier
 from core.predict.engine import EncoderClassifier
 
@@ -31,6 +31,7 @@ class DescribedLabels:
 
     def __init__(self, descriptions: Mapping[str, str], config: KitConfig) -> None:
         folder = resolve_backbone(config.model.backbone)
+        check_length(load_config(folder), config.model.max_tokens)
         self.labels = tuple(descriptions)
         self._encoder = EncoderClassifier(
             TextClassifier(load_encoder(folder), (Task("labels", "multi", self.labels),)),

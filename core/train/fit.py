@@ -19,7 +19,7 @@ from core.data.batch import tokenize_cached
 from core.data.example import Dataset, Task
 from core.evaluate.calibration import sigmoid, softmax
 from core.evaluate.metrics import multi_metrics, single_metrics
-from core.model.backbone import file_sha256, load_encoder, load_tokenizer, resolve_backbone
+from core.model.backbone import check_length, file_sha256, load_config, load_encoder, load_tokenizer, resolve_backbone
 from core.model.heads import TextClassifier, start_heads
 from core.model.linear import fit_linear
 from core.model.losses import LossConfig, balanced_weights
@@ -74,6 +74,7 @@ def fit_probe(train: Dataset, tasks: Sequence[Task], config: KitConfig) -> Encod
     """The backbone as it is, with linear heads fitted by logistic regression."""
     folder = resolve_backbone(config.model.backbone)
     tokenizer = load_tokenizer(folder)
+    check_length(load_config(folder), config.model.max_tokens)
     model = TextClassifier(load_encoder(folder), tasks)
     tokens = tokenize_cached(tokenizer, train.texts, config.model.max_tokens)
     fast = fast_copy(model, config.predict.precision)
@@ -95,6 +96,7 @@ def fit_tuned(
     begun = time.monotonic()
     folder = resolve_backbone(config.model.backbone)
     tokenizer = load_tokenizer(folder)
+    check_length(load_config(folder), config.model.max_tokens)
     seed_everything(config.seed, "model")
     model = TextClassifier(load_encoder(folder, config.model.dropout), tasks, config.model.dropout)
     targets = tuple(train.targets[task.name] for task in tasks)
