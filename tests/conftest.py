@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_PROGRESS_BARS="1", TOKENIZERS_PARALLELISM="false")
+settings.register_profile("fixed", deadline=None, derandomize=True)  # no seeds, no clock
+settings.load_profile("fixed")
 
 WORDS = (  # noqa: SIM905
     "profit loss rises falls sharply bank mine oil steel shares report quarter annual meeting date agenda record "

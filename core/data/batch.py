@@ -22,6 +22,7 @@ from core.runtime import derive_seed
 
 CHUNK_ROWS = 2048
 SORT_WINDOW_BATCHES = 32
+EXACT_WIDTH, WIDTH_STEP = 48, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,13 @@ class Tokens:
         ids: ``(tokens,)`` int32: token ids of all rows, one after the other.
         types: ``(tokens,)`` uint8: 0 for the first text of a row, 1 for its pair.
         offsets: ``(rows + 1,)`` int64: row ``i`` is ``ids[offsets[i]:offsets[i + 1]]``.
+        limit: Tokens at which rows were cut: no batch is ever padded beyond it.
     """
 
     ids: NDArray[np.int32]
     types: NDArray[np.uint8]
     offsets: NDArray[np.int64]
+    limit: int = 512
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -62,8 +65,8 @@ def tokenize(tokenizer: Tokenizer, texts: Sequence[Text], max_tokens: int) -> To
             tick(len(chunk))
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
     if not ids:
-        return Tokens(np.zeros(0, np.int32), np.zeros(0, np.uint8), offsets)
-    return Tokens(np.concatenate(ids), np.concatenate(types), offsets)
+        return Tokens(np.zeros(0, np.int32), np.zeros(0, np.uint8), offsets, max_tokens)
+    return Tokens(np.concatenate(ids), np.concatenate(types), offsets, max_tokens)
 
 
 def tokenize_cached(tokenizer: Tokenizer, texts: Sequence[Text], max_tokens: int) -> Tokens:
@@ -79,7 +82,7 @@ def tokenize_cached(tokenizer: Tokenizer, texts: Sequence[Text], max_tokens: int
         return {"ids": tokens.ids, "types": tokens.types, "offsets": tokens.offsets}
 
     arrays = cached_arrays("tokens", digest.hexdigest(), compute)
-    return Tokens(arrays["ids"], arrays["types"], arrays["offsets"])
+    return Tokens(arrays["ids"], arrays["types"], arrays["offsets"], max_tokens)
 
 
 def epoch_batches(lengths: NDArray[np.int64], batch_size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
@@ -107,13 +110,20 @@ def sorted_batches(lengths: NDArray[np.int64], batch_size: int) -> Iterator[NDAr
 
 
 def collate(tokens: Tokens, rows: NDArray[np.int64], pad_id: int) -> dict[str, torch.Tensor]:
-    """Pad rows to the longest of them.
+    """Pad rows to the longest of them, rounded up where it is long.
+
+    Kernels are compiled for each width and kept; steps of ``WIDTH_STEP`` keep long texts from
+    wanting a kernel for every number of tokens, which costs more time and memory than the padding.
 
     Returns:
         ``input_ids``, ``attention_mask``, ``token_type_ids``: each ``(batch, tokens)`` int64.
     """
-    starts, lengths = tokens.offsets[rows], tokens.lengths[rows]
-    columns = np.arange(int(lengths.max(initial=1)))
+    starts = tokens.offsets[rows]
+    lengths = tokens.offsets[rows + 1] - starts
+    width = int(lengths.max(initial=1))
+    if width > EXACT_WIDTH:
+        width = max(width, min(-(-width // WIDTH_STEP) * WIDTH_STEP, tokens.limit))
+    columns = np.arange(width)
     mask = columns < lengths[:, None]
     source = (starts[:, None] + columns)[mask]
     ids = np.full(mask.shape, pad_id, dtype=np.int64)

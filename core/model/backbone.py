@@ -59,6 +59,9 @@ def load_encoder(folder: Path, dropout: float | None = None) -> PreTrainedModel:
     Args:
         folder: As ``resolve_backbone`` or a bundle gives it.
         dropout: Replaces the dropout probabilities of the configuration; None keeps them.
+
+    Raises:
+        ModelError: The files are damaged, or do not fit together.
     """
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # bars are ours to draw
     config = load_config(folder)
@@ -66,10 +69,22 @@ def load_encoder(folder: Path, dropout: float | None = None) -> PreTrainedModel:
         for key in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"):
             if hasattr(config, key):
                 setattr(config, key, dropout)
-    encoder: PreTrainedModel = AutoModel.from_pretrained(
-        folder, config=config, local_files_only=True, use_safetensors=True, dtype=torch.float32
-    )
-    return encoder
+    try:
+        encoder, loaded = AutoModel.from_pretrained(
+            folder,
+            config=config,
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    except Exception as error:  # what files that do not fit make transformers raise is not foreseeable
+        raise ModelError("the encoder cannot be loaded", where=str(folder), got=str(error)) from error
+    absent = sorted(name for name in loaded["missing_keys"] if "pooler." not in name)  # a pooler is not used here
+    if absent:  # transformers would go on with random ones
+        raise ModelError("weights of the encoder are missing", where=str(folder), got=", ".join(absent[:3]))
+    loaded_encoder: PreTrainedModel = encoder
+    return loaded_encoder
 
 
 def check_length(config: PretrainedConfig, max_tokens: int) -> None:

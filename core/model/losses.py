@@ -47,9 +47,7 @@ def single_label_loss(logits: Tensor, targets: Tensor, config: LossConfig) -> Te
     known = targets != MISSING
     logits, targets = logits[known].float(), targets[known]
     weights = None if config.label_weights is None else config.label_weights.to(logits.device)
-    loss = functional.cross_entropy(
-        logits, targets, weight=weights, label_smoothing=config.smoothing, reduction="none"
-    )
+    loss = functional.cross_entropy(logits, targets, weight=weights, label_smoothing=config.smoothing, reduction="none")
     if config.focal_gamma:
         right = logits.softmax(dim=-1).gather(1, targets[:, None]).squeeze(1)
         loss = loss * (1 - right).clamp(min=0) ** config.focal_gamma

@@ -79,9 +79,7 @@ class Model:
     def probabilities(self, texts: Sequence[Text]) -> dict[str, Floats]:
         """Calibrated probabilities of each task, ``(rows, labels)``, in the order of ``texts``."""
         logits = self.classifier.logits(texts)
-        return {
-            t.name: probabilities(t, z, self.calibration[t.name]) for t, z in zip(self.tasks, logits, strict=True)
-        }
+        return {t.name: probabilities(t, z, self.calibration[t.name]) for t, z in zip(self.tasks, logits, strict=True)}
 
 
 def load_model(folder: Path, schema: type[Schema], kit: str, **overrides: Any) -> Model:
@@ -156,7 +154,9 @@ def load_baselines(model: Model) -> dict[str, tuple[Classifier, dict[str, Calibr
     if (folder / "probe").is_dir():
         probe = _load_probe(model, folder / "probe")
         found |= {} if probe is None else {"probe": probe}
-    return {name: (found[name], calibrations[name]) for name in ("tfidf", "probe") if name in found and name in calibrations}
+    return {
+        name: (found[name], calibrations[name]) for name in ("tfidf", "probe") if name in found and name in calibrations
+    }
 
 
 def _load_probe(model: Model, folder: Path) -> Classifier | None:

@@ -6,11 +6,13 @@ import socket
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file, save_file
+from transformers import AutoConfig
 
 from core.config import ModelConfig
 from core.errors import ConfigError, ModelError
 from core.model import backbone
-from core.model.backbone import load_config, load_encoder, load_tokenizer, resolve_backbone
+from core.model.backbone import check_length, load_config, load_encoder, load_tokenizer, resolve_backbone
 from core.model.heads import TextClassifier
 from core.model.tuning import apply_tuning
 from tests.core.examples import SENTIMENT
@@ -60,9 +62,18 @@ def test_pickled_weights_are_refused(tiny_backbone: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "change", [{"auto_map": {"AutoModel": "evil.Model"}}, {"model_type": "evil"}, {"model_type": None}]
+    "change",
+    [
+        {"auto_map": {"AutoModel": "evil.Model"}},
+        {"model_type": "evil"},
+        {"model_type": None},
+        {"num_hidden_layers": "many"},
+        {"num_attention_heads": 0},
+        {"id2label": [1]},
+        {"dtype": "evil"},
+    ],
 )
-def test_configuration_that_wants_its_own_code_is_refused(
+def test_configuration_that_wants_its_own_code_or_makes_no_sense_is_refused(
     tiny_backbone: Path, tmp_path: Path, change: dict[str, object]
 ) -> None:
     folder = Path(shutil.copytree(tiny_backbone, tmp_path / "copy"))
@@ -70,6 +81,51 @@ def test_configuration_that_wants_its_own_code_is_refused(
     (folder / "config.json").write_text(json.dumps(values))
     with pytest.raises(ModelError):
         load_encoder(folder)
+
+
+@pytest.mark.parametrize("damage", ["cut", "layer missing", "of another size"])
+def test_damaged_weights_are_refused_and_not_made_up(tiny_backbone: Path, tmp_path: Path, damage: str) -> None:
+    folder = Path(shutil.copytree(tiny_backbone, tmp_path / "copy"))
+    weights = folder / "model.safetensors"
+    tensors, name = load_file(weights), "encoder.layer.1.output.dense.weight"
+    if damage == "cut":
+        weights.write_bytes(weights.read_bytes()[:-100])
+    elif damage == "layer missing":
+        del tensors[name]
+        save_file(tensors, weights)
+    else:
+        tensors[name] = tensors[name][1:].copy()
+        save_file(tensors, weights)
+    with pytest.raises(ModelError, match="encoder"):
+        load_encoder(folder)
+
+
+def test_backbone_without_a_pooler_is_welcome(tiny_backbone: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_backbone, tmp_path / "copy"))
+    tensors = {n: v for n, v in load_file(folder / "model.safetensors").items() if "pooler" not in n}
+    save_file(tensors, folder / "model.safetensors")
+    assert load_encoder(folder).config.hidden_size == 32
+
+
+def test_folder_without_a_vocabulary_is_refused(tiny_backbone: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_backbone, tmp_path / "copy"))
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(ModelError, match="no usable tokenizer"):
+        load_tokenizer(folder)
+
+
+@pytest.mark.parametrize(("kind", "most"), [("bert", 512), ("roberta", 510), ("modernbert", 8192)])
+def test_more_tokens_than_positions_are_refused(kind: str, most: int) -> None:
+    config = AutoConfig.for_model(kind)
+    if kind == "roberta":
+        config.max_position_embeddings = 512
+    check_length(config, most)
+    with pytest.raises(ConfigError, match=rf"model\.max_tokens.*at most {most}"):
+        check_length(config, most + 1)
+
+
+def test_encoder_with_relative_positions_reads_any_length() -> None:
+    check_length(AutoConfig.for_model("t5"), 8192)
 
 
 @pytest.mark.parametrize(

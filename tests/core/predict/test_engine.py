@@ -4,18 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.config import KitConfig, ModelConfig, TrainConfig
-from core.data.batch import epoch_batches, sorted_batches
-from core.data.example import make_dataset
+from core.data.batch import epoch_batches, sorted_batches, tokenize
+from core.data.example import Text, make_dataset
 from core.model.backbone import load_encoder, load_tokenizer, resolve_backbone
 from core.model.heads import TextClassifier
 from core.model.linear import LinearClassifier, fit_linear
 from core.predict.blend import BlendClassifier, blend
 from core.predict.decide import calibrate
-from core.predict.engine import EncoderClassifier
+from core.predict.engine import EncoderClassifier, score_tokens
 from core.train.fit import fit_probe, fit_tuned
 from tests.core.examples import SENTIMENT, TOPICS, make_examples
 
@@ -142,3 +142,42 @@ def test_packaged_encoder_puts_like_next_to_like() -> None:
     )
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.3
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.permutations(range(30)))
+def test_order_of_the_texts_is_the_order_of_the_scores(encoder: EncoderClassifier, order: list[int]) -> None:
+    texts: list[Text] = [("profit " * (1 + row), "bank" if row % 2 else None) for row in range(30)]
+    straight = encoder.logits(texts)
+    for whole, mixed in zip(straight, encoder.logits([texts[row] for row in order]), strict=True):
+        np.testing.assert_allclose(whole[order], mixed, atol=1e-4)
+
+
+def test_saved_encoder_scores_the_same_bits_and_leaves_the_tokenizer_as_it_was(
+    encoder: EncoderClassifier, tmp_path: Path
+) -> None:
+    before = encoder.logits(DATA.texts)
+    encoder.save(tmp_path)
+    loaded = EncoderClassifier.load(tmp_path, TASKS, max_tokens=32, precision="fp32")
+    for mine, again, theirs in zip(before, encoder.logits(DATA.texts), loaded.logits(DATA.texts), strict=True):
+        np.testing.assert_array_equal(mine, again)
+        np.testing.assert_array_equal(mine, theirs)
+    assert load_tokenizer(tmp_path).truncation is None
+    assert loaded.parameters == encoder.parameters
+
+
+def test_scaled_encoder_multiplies_the_logits_of_each_task_and_leaves_the_first_alone(
+    encoder: EncoderClassifier,
+) -> None:
+    before = encoder.logits(DATA.texts)
+    for factor, mine, theirs in zip((2.0, 0.5), before, encoder.scaled((2.0, 0.5)).logits(DATA.texts), strict=True):
+        np.testing.assert_allclose(factor * mine, theirs, rtol=1e-5, atol=1e-6)
+    for mine, again in zip(before, encoder.logits(DATA.texts), strict=True):
+        np.testing.assert_array_equal(mine, again)
+
+
+def test_scoring_leaves_a_model_in_training_as_it_was(encoder: EncoderClassifier) -> None:
+    model = encoder.model.train()
+    score_tokens(model, tokenize(encoder.tokenizer, DATA.texts[:4], 32), 2)
+    assert model.training
+    model.eval()

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core.config import DataConfig, EvaluateConfig, KitConfig, ModelConfig, TrainConfig
@@ -114,3 +115,66 @@ def test_rows_without_any_label_are_a_clear_error(tiny_backbone: Path, tmp_path:
     corpus = Corpus([Example("a"), Example("b")], [], (), {})
     with pytest.raises(DataError, match="--map sentiment=COLUMN"):
         train_bundle(corpus, SPECS, configure(tiny_backbone), tmp_path / "m", KIT)
+
+
+class Guesser:
+    """A made-up rung that is wrong on some rows and right on the others."""
+
+    kind = "tfidf"
+    tasks = TASKS[:1]
+    parameters = 0
+
+    def __init__(self, wrong: slice, data: Dataset) -> None:
+        self.answers = data.targets["sentiment"].copy()
+        self.answers[wrong] = (self.answers[wrong] + 1) % 3
+
+    def logits(self, texts: Any) -> list[Any]:
+        return [np.eye(3, dtype=np.float32)[self.answers] * 4]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "chosen"),
+    [
+        ((slice(0, 10), slice(71, 80)), "tfidf"),  # a row better on the whole, but on other rows
+        ((slice(0, 30), slice(0, 10)), "probe"),
+        ((slice(0, 10), slice(0, 30)), "tfidf"),
+    ],
+)
+def test_gain_must_exceed_its_error_bar(
+    tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch, wrong: tuple[slice, slice], chosen: str
+) -> None:
+    data = rows(80, 3)
+    made = dict(zip(("tfidf", "probe"), (Guesser(part, data) for part in wrong), strict=True))
+    monkeypatch.setattr("core.train.ladder.fit_rung", lambda name, *_: (made[name], ()))
+    ladder = climb(data, data, TASKS[:1], configure(tiny_backbone, rungs=("tfidf", "probe")))
+    assert ladder.chosen.name == chosen
+    assert ladder.classifier is made[chosen]
+    assert "against tfidf, error bar" in ladder.rungs[1].reason
+
+
+def test_first_rung_is_tried_even_where_it_is_the_dear_one(tiny_backbone: Path) -> None:
+    config = configure(tiny_backbone, rungs=("tuned", "tfidf"), budget="0.001s")
+    assert climb(rows(60, 1), rows(30, 2), TASKS, config).rungs[0].classifier is not None
+
+
+@pytest.mark.slow
+def test_packaged_encoder_wins_where_words_of_the_test_were_never_trained_on() -> None:
+    good = ("excellent", "wonderful", "superb", "delightful", "great", "fantastic", "lovely", "brilliant")
+    bad = ("terrible", "awful", "horrible", "dreadful", "disastrous", "miserable", "poor", "disgusting")
+    frames = ("The service was {}.", "What a {} meal!", "We had a {} stay.", "The film is {}.", "It is a {} phone.")
+
+    def made(part: slice) -> Dataset:
+        return make_dataset(
+            [
+                Example(frame.format(word), labels={"sentiment": mood})
+                for mood, words in (("positive", good), ("negative", bad))
+                for word in words[part]
+                for frame in frames
+            ],
+            TASKS[:1],
+        )
+
+    ladder = climb(
+        made(slice(0, 5)), made(slice(5, 8)), TASKS[:1], KitConfig(train=TrainConfig(rungs=("tfidf", "probe")))
+    )
+    assert ladder.chosen.name == "probe"

@@ -16,18 +16,21 @@ from core.model.backbone import load_encoder, load_tokenizer
 from core.model.heads import TextClassifier
 from core.model.losses import LossConfig
 from core.model.tuning import apply_tuning
+from core.predict.engine import score_tokens
 from core.train.loop import Run, Step, TrainSet, Validation, learning_rate, train_steps
 from tests.core.examples import SENTIMENT, TOPICS, make_examples
 
 TASKS = (SENTIMENT, TOPICS)
 
 
-def set_up(backbone: Path, rows: int = 48, **settings: Any) -> tuple[TextClassifier, TrainSet, dict[str, Any]]:
+def set_up(
+    backbone: Path, rows: int = 48, dropout: float = 0.0, **settings: Any
+) -> tuple[TextClassifier, TrainSet, dict[str, Any]]:
     """A fresh model, rows, and the arguments of a run."""
     torch.manual_seed(0)
     tokenizer = load_tokenizer(backbone)
     train, held = make_dataset(make_examples(rows), TASKS), make_dataset(make_examples(16, 9), TASKS)
-    model = apply_tuning(TextClassifier(load_encoder(backbone, dropout=0.0), TASKS), ModelConfig())
+    model = apply_tuning(TextClassifier(load_encoder(backbone, dropout), TASKS, dropout), ModelConfig())
     names = [task.name for task in TASKS]
     rows_set = TrainSet(
         tokenize(tokenizer, train.texts, 32),
@@ -165,3 +168,141 @@ def test_checkpoints_hold_no_pickle_and_only_the_newest_stay(tiny_backbone: Path
     list(train_steps(model, rows, Run(**run, checkpoints=tmp_path)))
     assert len(list(tmp_path.iterdir())) == 2
     assert {f.name for f in tmp_path.rglob("*") if f.is_file()} == {"state.safetensors", "state.json"}
+
+
+def scores_of(*values: float) -> Any:
+    """A ``validate`` that gives these scores one after the other."""
+    left = iter(values)
+    return lambda logits: (1.0, next(left))
+
+
+def test_dropout_differs_from_update_to_update_even_at_a_constant_rate(tiny_backbone: Path) -> None:
+    frozen = {"optimizer": "sgd", "lr": 1e-12, "schedule": "constant", "warmup_fraction": 0.0}
+    model, rows, run = set_up(tiny_backbone, 8, dropout=0.5, epochs=4, **frozen)
+    losses = [e.loss for e in train_steps(model, rows, Run(**run)) if isinstance(e, Step)]
+    assert len(set(losses)) == 4
+
+
+def test_finished_run_that_is_resumed_trains_no_further(tiny_backbone: Path, tmp_path: Path) -> None:
+    model, rows, run = set_up(tiny_backbone)
+    first = list(train_steps(model, rows, Run(**run, checkpoints=tmp_path)))
+    again, rows, run = set_up(tiny_backbone)
+    events = list(train_steps(again, rows, Run(**run, checkpoints=tmp_path, resume=True)))
+    assert events == [e for e in first if isinstance(e, Validation)]
+    np.testing.assert_array_equal(weights(model), weights(again))
+
+
+def test_run_that_patience_ended_and_is_resumed_trains_no_further(tiny_backbone: Path, tmp_path: Path) -> None:
+    model, rows, run = set_up(tiny_backbone, epochs=6, patience=2)
+    list(train_steps(model, rows, Run(**run | {"validate": scores_of(0.5, 0.4, 0.3)}, checkpoints=tmp_path)))
+    again, rows, run = set_up(tiny_backbone, epochs=6, patience=2)
+    run["validate"] = scores_of(0.9, 0.9, 0.9)
+    events = list(train_steps(again, rows, Run(**run, checkpoints=tmp_path, resume=True)))
+    assert not any(isinstance(e, Step) for e in events)
+    np.testing.assert_array_equal(weights(model), weights(again))
+
+
+def test_resumed_run_starts_with_the_validations_made_before(tiny_backbone: Path, tmp_path: Path) -> None:
+    model, rows, run = set_up(tiny_backbone, epochs=3, save_every_steps=1)
+    run["validate"] = scores_of(0.1, 0.2, 0.3)
+    whole = []
+    for event in train_steps(model, rows, Run(**run, checkpoints=tmp_path)):
+        whole.append(event)
+        if len(whole) == 16:  # 14 updates, 2 validations; the last update is not in a checkpoint yet
+            break
+    model, rows, run = set_up(tiny_backbone, epochs=3, save_every_steps=1)
+    run["validate"] = scores_of(0.3)
+    events = list(train_steps(model, rows, Run(**run, checkpoints=tmp_path, resume=True)))
+    assert events[:2] == [e for e in whole if isinstance(e, Validation)]
+    assert events[2] == whole[-1]
+    assert [e.score for e in events if isinstance(e, Validation)] == [0.1, 0.2, 0.3]
+
+
+def test_time_allowed_is_planned_anew_after_a_stop(
+    tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, rows, run = set_up(tiny_backbone, epochs=5, save_every_steps=1)
+    for event in train_steps(model, rows, Run(**run, checkpoints=tmp_path, seconds=1e6)):
+        if isinstance(event, Step) and event.number == 5:
+            break
+    model, rows, run = set_up(tiny_backbone, epochs=5, save_every_steps=1)
+    steps = [
+        e
+        for e in train_steps(model, rows, Run(**run, checkpoints=tmp_path, seconds=1e6, resume=True))
+        if isinstance(e, Step)
+    ]
+    assert [steps[0].number, steps[-1].number] == [5, 30]
+
+
+def test_best_weights_do_not_depend_on_when_checkpoints_are_written(tiny_backbone: Path, tmp_path: Path) -> None:
+    results = []
+    for every in (None, 1, 7):
+        model, rows, run = set_up(tiny_backbone, epochs=2, evaluate_every_steps=4, save_every_steps=every)
+        run["validate"] = scores_of(0.5, 0.9, 0.1)
+        list(train_steps(model, rows, Run(**run, checkpoints=tmp_path / str(every))))
+        results.append(weights(model))
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+
+
+def test_divergence_that_only_validation_sees_is_told_alike(tiny_backbone: Path) -> None:
+    wild = {"optimizer": "sgd", "lr": 10.0, "clip_norm": None, "task_weights": {"sentiment": 1e30}}
+    model, rows, run = set_up(tiny_backbone, 8, epochs=1, **wild)
+    events = train_steps(model, rows, Run(**run))
+    assert isinstance(next(events), Step)
+    with pytest.raises(KitError, match=r"diverged.*train\.clip_norm"):
+        next(events)
+
+
+def test_model_trained_in_bf16_scores_in_fp32_afterwards(tiny_backbone: Path) -> None:
+    model, rows, run = set_up(tiny_backbone, 16, epochs=1, precision="bf16")
+    list(train_steps(model, rows, Run(**run)))
+    plain = TextClassifier(load_encoder(tiny_backbone), TASKS)
+    plain.load_state_dict(model.state_dict())
+    for a, b in zip(score_tokens(model, rows.tokens, 8), score_tokens(plain.eval(), rows.tokens, 8), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("missing", ["rows", "task"])
+def test_labels_that_are_missing_move_nothing(tiny_backbone: Path, missing: str) -> None:
+    settings = {"epochs": 1, "optimizer": "sgd", "lr": 0.1, "batch_size": 24, "clip_norm": None}
+    results = []
+    for is_wrong in (False, True):  # what stands where a label is not known must not matter
+        model, rows, run = set_up(tiny_backbone, 24, **settings)
+        (single, multi), (single_known, multi_known) = rows.targets, rows.known
+        hidden = np.arange(24) % 2 == 0 if missing == "rows" else np.ones(24, dtype=bool)
+        multi = np.where(hidden[:, None], 1.0 if is_wrong else 0.0, multi).astype(np.float32)
+        known = (single_known, multi_known & ~hidden)
+        list(train_steps(model, TrainSet(rows.tokens, (single, multi), known), Run(**run)))
+        results.append(weights(model))
+    np.testing.assert_array_equal(*results)
+
+
+def test_task_of_weight_zero_does_not_train_its_head(tiny_backbone: Path) -> None:
+    model, rows, run = set_up(tiny_backbone, task_weights={"topics": 0.0}, weight_decay=0.0)
+    before = [head.weight.detach().clone() for head in model.heads]
+    list(train_steps(model, rows, Run(**run)))
+    assert [torch.equal(a, head.weight) for a, head in zip(before, model.heads, strict=True)] == [False, True]
+
+
+def test_gradient_norm_is_clipped(tiny_backbone: Path) -> None:
+    moved = []
+    for clip in (None, 1e-3):
+        model, rows, run = set_up(tiny_backbone, 8, epochs=1, optimizer="sgd", lr=0.1, weight_decay=0, clip_norm=clip)
+        before = weights(model)
+        (step, _) = train_steps(model, rows, Run(**run))
+        assert isinstance(step, Step)
+        moved.append(np.linalg.norm(weights(model) - before))
+        assert step.grad_norm > 0.1
+    assert moved[1] == pytest.approx(0.1 * 1e-3, rel=0.01)
+    assert moved[0] > 50 * moved[1]
+
+
+def test_decay_spares_norms_and_biases(tiny_backbone: Path) -> None:
+    model, rows, run = set_up(tiny_backbone, 8, epochs=1, optimizer="sgd", lr=0.1, weight_decay=5.0, clip_norm=1e-12)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    list(train_steps(model, rows, Run(**run)))
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    for name, weight in trained.items():
+        shrinks = weight.ndim > 1
+        torch.testing.assert_close(weight, before[name] * (0.5 if shrinks else 1.0), atol=1e-6, rtol=1e-5)
