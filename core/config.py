@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from core.errors import ConfigError, shorten
 
 Tuning = Literal["full", "lora", "head"]
-Rung = Literal["tfidf", "probe", "blend", "tuned"]
+Rung = Literal["tfidf", "probe", "blend", "tuned", "tuned_blend"]
 
 
 class Section(BaseModel):
@@ -72,7 +72,7 @@ class TrainConfig(Section):
     """How long and how the weights are changed."""
 
     rungs: tuple[Rung, ...] = Field(
-        ("tfidf", "probe", "blend", "tuned"), title="Models to try, cheapest first", min_length=1
+        ("tfidf", "probe", "blend", "tuned", "tuned_blend"), title="Models to try, cheapest first", min_length=1
     )
     budget: str | None = Field(None, title="Time allowed for training: 90s, 5m, 1h (none: no limit)")
     analyzer: Literal["word", "char", "word+char"] = Field("word+char", title="n-grams of the TF-IDF rung")

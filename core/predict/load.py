@@ -38,7 +38,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     kit: str
-    rung: Literal["tfidf", "probe", "blend", "tuned"]
+    rung: Literal["tfidf", "probe", "blend", "tuned", "tuned_blend"]
     kind: Literal["encoder", "tfidf", "blend"]
     max_tokens: int = Field(ge=1)
     fieldkits: str
@@ -141,12 +141,12 @@ def load_baselines(model: Model) -> dict[str, tuple[Classifier, dict[str, Calibr
     found: dict[str, Classifier] = {}
     for calibration in calibrations.values():
         _check_calibration(model.tasks, calibration, folder, "metrics.json")
-    if isinstance(model.classifier, BlendClassifier):  # its parts are on one scale: no temperature is left
-        calibrations = {
-            name: {task: Calibration(1.0, read.thresholds) for task, read in part.items()}
-            for name, part in calibrations.items()
-        }
-        found = {"tfidf": model.classifier.linear, "probe": model.classifier.encoder}
+    if isinstance(model.classifier, BlendClassifier):
+        found["tfidf"] = model.classifier.linear
+        if model.settings.rung == "blend":
+            found["probe"] = model.classifier.encoder
+        for name in found:  # the parts of a blend are on one scale: no temperature is left
+            calibrations[name] = {task: Calibration(1.0, c.thresholds) for task, c in calibrations[name].items()}
     elif model.settings.rung in calibrations:
         found[model.settings.rung] = model.classifier
     if (folder / "tfidf").is_dir():

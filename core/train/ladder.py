@@ -1,6 +1,7 @@
 """Climbs from the cheapest model to the dearest and keeps the one that earns its cost.
 
-TF-IDF, then the frozen encoder with a linear head, the mean of both, then fine-tuning. A rung replaces the one
+TF-IDF, then the frozen encoder with a linear head, the mean of both, then fine-tuning, and its
+mean with TF-IDF. A rung replaces the one
 kept so far only when it wins on the validation rows by more than the error bar of the
 difference. A rung that cannot pay off (no time left, or texts that the encoder's vocabulary
 cannot read) is left out, and the result says why.
@@ -30,7 +31,8 @@ from core.train.loop import Validation
 
 PRIMARY_METRIC = {"single": "macro_f1", "multi": "micro_f1"}
 MOST_UNKNOWN_TOKENS = 0.15
-LEAST_SECONDS = {"tfidf": 0.0, "probe": 5.0, "blend": 0.0, "tuned": 20.0}
+LEAST_SECONDS = {"tfidf": 0.0, "probe": 5.0, "blend": 0.0, "tuned": 20.0, "tuned_blend": 0.0}
+BLENDED = {"blend": "probe", "tuned_blend": "tuned"}
 Read = list[NDArray[np.float64]]
 
 
@@ -39,7 +41,7 @@ class Rung:
     """One model that was tried, or not.
 
     Attributes:
-        name: ``tfidf``, ``probe``, ``blend`` or ``tuned``.
+        name: ``tfidf``, ``probe``, ``blend``, ``tuned`` or ``tuned_blend``.
         reason: Why it was kept, passed over or not tried, in one sentence.
         seconds: Time it took.
         score: Mean over tasks of the primary metric on validation rows; None if not tried.
@@ -102,8 +104,8 @@ def climb(
             continue
         started = time.monotonic()
         classifier, curve = (
-            (_blend(rungs), ())
-            if name == "blend"
+            (_blend(rungs, BLENDED[name]), ())
+            if name in BLENDED
             else fit_rung(name, train, validation, tasks, config, left, checkpoints, resume)
         )
         logits = classifier.logits(validation.texts)
@@ -153,8 +155,8 @@ def score_tasks(
 def _obstacle(name: str, left: float | None, train: Dataset, config: KitConfig, rungs: Sequence[Rung]) -> str:
     """What stands against a rung, or an empty string; nothing stands against a first one."""
     tried = {rung.name for rung in rungs if rung.classifier is not None}
-    if name == "blend" and not {"tfidf", "probe"} <= tried:
-        return "it needs both tfidf and probe"
+    if name in BLENDED and not {"tfidf", BLENDED[name]} <= tried:
+        return f"it needs both tfidf and {BLENDED[name]}"
     if not tried:
         return ""
     if left is not None and left < LEAST_SECONDS[name]:
@@ -166,10 +168,10 @@ def _obstacle(name: str, left: float | None, train: Dataset, config: KitConfig, 
     return ""
 
 
-def _blend(rungs: Sequence[Rung]) -> Classifier:
-    """The mean of the two cheap rungs."""
+def _blend(rungs: Sequence[Rung], encoder_name: str) -> Classifier:
+    """The mean of the n-gram rung and a rung with an encoder."""
     parts = {rung.name: rung for rung in rungs}
-    linear, encoder = parts["tfidf"], parts["probe"]
+    linear, encoder = parts["tfidf"], parts[encoder_name]
     if not isinstance(linear.classifier, LinearClassifier) or not isinstance(encoder.classifier, EncoderClassifier):
         raise TypeError("a blend is made of a linear model and an encoder")
     return blend(linear.classifier, linear.calibration, encoder.classifier, encoder.calibration)

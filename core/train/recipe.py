@@ -36,7 +36,7 @@ from core.model.bundle import check_target, new_bundle, write_document
 from core.predict.decide import Calibration
 from core.predict.judge import judge, summarise
 from core.predict.load import SPLITS, Model, Settings, fingerprint_rows, write_model_files
-from core.train.ladder import PRIMARY_METRIC, Ladder, Rung, climb
+from core.train.ladder import BLENDED, PRIMARY_METRIC, Ladder, Rung, climb
 from core.train.learning import learning_curve
 
 LIBRARIES = ("torch", "transformers", "accelerate", "scikit-learn")
@@ -208,12 +208,18 @@ def _baselines(ladder: Ladder) -> dict[str, tuple[Any, dict[str, Calibration]]]:
 def _write_baselines(folder: Path, ladder: Ladder) -> None:
     for rung in ladder.rungs:
         classifier: Any = rung.classifier
-        if classifier is None or rung is ladder.chosen or ladder.chosen.name == "blend":
+        is_in_the_model = rung is ladder.chosen or rung.name in _parts_of(ladder.chosen)
+        if classifier is None or is_in_the_model:
             continue
         if rung.name == "tfidf":
             classifier.save(folder / "tfidf")
         elif rung.name == "probe":
             classifier.save_heads(folder / "probe")
+
+
+def _parts_of(rung: Rung) -> tuple[str, ...]:
+    """The rungs that a blend is made of; none of any other."""
+    return ("tfidf", BLENDED[rung.name]) if rung.name in BLENDED else ()
 
 
 def _metrics(ladder: Ladder, model: Model, summary: dict[str, Any], report: Report) -> dict[str, Any]:
@@ -250,7 +256,7 @@ def _describe(
         title=kit.title,
         model=ModelFacts(
             backbone="TF-IDF n-grams" if model.settings.kind == "tfidf" else backbone,
-            tuning=config.model.tuning if chosen.name == "tuned" else chosen.name,
+            tuning=config.model.tuning if "tuned" in (chosen.name, *_parts_of(chosen)) else chosen.name,
             parameters=model.classifier.parameters,
             seed=config.seed,
             versions={"fieldkits": model.settings.fieldkits} | {name: metadata.version(name) for name in LIBRARIES},

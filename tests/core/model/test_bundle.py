@@ -29,10 +29,14 @@ SPECS = (TaskSpec("sentiment", "single"), TaskSpec("topics", "multi"))
 TEXTS = [("profit rises sharply . oil and steel", None), ("loss after weak demand", "bank")]
 
 
-@pytest.fixture(scope="module", params=["tuned", "blend"])
+@pytest.fixture(scope="module", params=["tuned", "blend", "tuned_blend"])
 def bundle(request: pytest.FixtureRequest, tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small trained model: an encoder alone, and one blended with n-grams."""
-    rungs = {"tuned": ("tuned",), "blend": ("tfidf", "probe", "blend")}[request.param]
+    rungs = {
+        "tuned": ("tuned",),
+        "blend": ("tfidf", "probe", "blend"),
+        "tuned_blend": ("tfidf", "probe", "tuned", "tuned_blend"),
+    }[request.param]
     config = KitConfig(
         data=DataConfig(validation_fraction=0.2),
         model=ModelConfig(backbone=str(tiny_backbone), max_tokens=32),

@@ -34,7 +34,7 @@ def rows(count: int, seed: int) -> Dataset:
 
 def test_dearer_rung_that_wins_nothing_is_passed_over(tiny_backbone: Path) -> None:
     ladder = climb(rows(200, 1), rows(80, 2), TASKS, configure(tiny_backbone))
-    assert [rung.name for rung in ladder.rungs] == ["tfidf", "probe", "blend", "tuned"]
+    assert [rung.name for rung in ladder.rungs] == ["tfidf", "probe", "blend", "tuned", "tuned_blend"]
     assert ladder.chosen.name == "tfidf"
     assert all("Not a clear gain" in rung.reason for rung in ladder.rungs[1:])
     assert ladder.classifier is ladder.chosen.classifier
