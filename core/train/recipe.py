@@ -27,6 +27,7 @@ from core.data.load import Corpus, TaskSpec, build_tasks, has_labels
 from core.data.split import Split, split_examples
 from core.errors import DataError
 from core.evaluate import document
+from core.evaluate.baseline import label_frequencies
 from core.evaluate.card import render_card
 from core.evaluate.convergence import TrainingPoint
 from core.evaluate.document import DataFacts, ModelFacts, Report, TaskReport
@@ -178,11 +179,10 @@ def _label_warnings(left_out: dict[str, dict[str, int]], min_rows: int) -> list[
 def _assemble(
     ladder: Ladder, tasks: Sequence[Task], train: Dataset, parts: _Parts, config: KitConfig, kit: KitFacts
 ) -> Model:
-    priors = {}
-    for task in tasks:
-        known = train.targets[task.name][train.known[task.name]]
-        counts = np.bincount(known, minlength=len(task.labels)) if task.kind == "single" else known.sum(axis=0)
-        priors[task.name] = np.asarray(counts / max(1, len(known)), dtype=np.float64)
+    priors = {
+        task.name: label_frequencies(train.targets[task.name][train.known[task.name]], len(task.labels), task.kind)
+        for task in tasks
+    }
     settings = Settings.model_validate(
         {
             "kit": kit.name,

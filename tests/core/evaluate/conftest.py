@@ -9,7 +9,7 @@ import pytest
 
 from core.data.example import Example, Task
 from core.evaluate.assess import Forecast, assess_task
-from core.evaluate.baseline import majority_probabilities
+from core.evaluate.baseline import label_frequencies
 from core.evaluate.bootstrap import Interval
 from core.evaluate.calibration import fit_thresholds, sigmoid, softmax
 from core.evaluate.convergence import TrainingPoint
@@ -29,7 +29,7 @@ def single_task(labels=("negative", "neutral", "positive"), rows=120, signal=1.5
         Forecast(softmax(logits), uncalibrated=softmax(3 * logits), temperature=3.0),
         baselines={
             "TF-IDF linear": Forecast(softmax(random.normal(size=logits.shape))),
-            "majority": Forecast(majority_probabilities(truth, rows, len(labels), "single")),
+            "majority": Forecast(np.tile(label_frequencies(truth, len(labels), "single"), (rows, 1))),
         },
         examples=examples,
         samples=50,
