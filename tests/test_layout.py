@@ -43,11 +43,12 @@ def test_top_level_holds_only_what_belongs_there() -> None:
 @pytest.mark.parametrize("readme", ["README.md", "README.zh.md"])
 def test_tree_in_the_readme_names_every_package_and_nothing_else(readme: str) -> None:
     (tree,) = re.findall(r"^```\n(core/.*?)^```", (ROOT / readme).read_text(encoding="utf-8"), re.M | re.S)
-    named, parent = set(), Path()
+    named, parents = set(), [Path()]
     for line in tree.splitlines():
-        name = line.split()[0]
-        parent = parent if line.startswith(" ") else Path(name)
-        named.add(parent / name if line.startswith(" ") else Path(name))
+        depth = (len(line) - len(line.lstrip())) // 2
+        path = parents[depth] / line.split()[0]
+        parents[depth + 1 :] = [path]
+        named.add(path)
     assert all((ROOT / path).exists() for path in named)
     assert set(PACKAGES) <= named
     assert {file.relative_to(ROOT) for file in (ROOT / "core").glob("*.py") if file.name != "__init__.py"} <= named
