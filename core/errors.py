@@ -7,7 +7,7 @@
     ├── ResumeError     a checkpoint does not belong to this run (exit 2)
     ├── ExportError     an exported model does not compute what the original does (exit 1)
     ├── ServeError      a server cannot start or answer (exit 1)
-    └── StoreError      the database cannot be reached or is of another version (exit 1)
+    └── StoreError      a database or an index cannot be reached, is damaged or of another version (exit 1)
 
 A programming error is none of these: it stays the built-in exception it is.
 """
@@ -76,7 +76,7 @@ class ServeError(KitError):
 
 
 class StoreError(KitError):
-    """The database cannot be reached or is of another version."""
+    """A database or an index cannot be reached, is damaged or of another version."""
 
 
 def shorten(value: object, limit: int = 80) -> str:
