@@ -84,6 +84,9 @@ class TrainConfig(Section):
     weight_decay: float = Field(0.01, title="Decoupled weight decay (norms and biases exempt)", ge=0)
     warmup_fraction: float = Field(0.1, title="Share of the updates in which the rate rises", ge=0, lt=1)
     schedule: Literal["linear", "cosine", "constant"] = Field("linear", title="How the rate falls")
+    average_epochs: float | None = Field(
+        0.3, title="Half-life, in epochs, of the running mean of the weights that is kept (none: the weights)", gt=0
+    )
     clip_norm: float | None = Field(1.0, title="Largest gradient norm (none: not clipped)", gt=0)
     loss: Literal["cross_entropy", "focal"] = Field("cross_entropy", title="Loss (multi-label: per label)")
     focal_gamma: float = Field(2.0, title="Focusing exponent of the focal loss", ge=0)
@@ -118,6 +121,26 @@ class PredictConfig(Section):
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", title="Number format of the matrix work")
 
 
+class StoreConfig(Section):
+    """Where a running application keeps what it must not lose."""
+
+    url: str = Field("sqlite:///fieldkits.db", title="Database: sqlite:///FILE or postgresql+psycopg://…")
+    retention_days: int = Field(400, title="What is older is deleted", ge=1)
+
+
+class ServeConfig(Section):
+    """How it is reached over HTTP, and by how many at once."""
+
+    host: str = Field("127.0.0.1", title="Address to listen on; any other than this machine's own needs API keys")
+    port: int = Field(8000, title="Port", ge=0, le=65535)
+    max_body_bytes: int = Field(4_000_000, title="Larger requests are refused", ge=1024)
+    max_seconds: float = Field(30.0, title="A request that takes longer is given up", gt=0)
+    max_concurrent: int = Field(16, title="Requests worked on at the same time", ge=1)
+    max_waiting: int = Field(64, title="Requests that may wait; more are answered with 429", ge=0)
+    max_streams: int = Field(64, title="Pages updated live at the same time", ge=1)
+    session_hours: float = Field(12.0, title="How long a person stays signed in to the page", gt=0)
+
+
 class KitConfig(Section):
     """What every kit's configuration has; a kit adds its own sections beside these."""
 
@@ -130,11 +153,11 @@ class KitConfig(Section):
 
 
 Config = TypeVar("Config", bound=KitConfig)
-_SECONDS_PER_UNIT = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_SECONDS_PER_UNIT = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of ``90s``, ``5m`` or ``1.5h``.
+    """Seconds of ``90s``, ``5m``, ``1.5h`` or ``2d``.
 
     >>> parse_duration("5m")
     300.0
@@ -145,7 +168,7 @@ def parse_duration(text: str) -> float:
     except (KeyError, ValueError):
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise ValueError("expected a time such as 90s, 5m or 1h")
+        raise ValueError("expected a time such as 90s, 5m, 1h or 1d")
     return seconds
 
 
@@ -208,7 +231,7 @@ def describe_config(schema: type[KitConfig]) -> list[tuple[str, str, str]]:
         annotation = field.annotation
         if isinstance(annotation, type) and issubclass(annotation, Section):
             for key, inner in annotation.model_fields.items():
-                rows.append((f"{name}.{key}", _toml(inner.default), inner.title or ""))
+                rows.append((f"{name}.{key}", _toml(getattr(field.default, key)), inner.title or ""))
         else:
             rows.append((name, _toml(field.default), field.title or ""))
     return rows

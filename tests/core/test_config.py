@@ -195,12 +195,12 @@ def test_settings_of_a_kit_of_ones_own_stand_beside_the_common_ones() -> None:
     assert ("own.size", "3", "") in describe_config(OwnConfig)
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("5m", 300), ("1.5h", 5400), ("1e2s", 100)])
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("5m", 300), ("1.5h", 5400), ("2d", 172800), ("1e2s", 100)])
 def test_durations(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "5", "m", "-5m", "0s", "infh", "nans", "5 days", "5d"])
+@pytest.mark.parametrize("text", ["", "5", "m", "-5m", "0s", "infh", "nans", "5 days", "5w"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected a time"):
         parse_duration(text)

@@ -1,0 +1,207 @@
+"""Binds the address, runs the server until it is told to stop, and ends without dropping anyone."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import signal
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import h11
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from core.config import ServeConfig
+from core.errors import ServeError
+
+HEAD_SECONDS = 10.0
+MOST_HEAD_BYTES = 32_768
+MOST_CONNECTIONS = 1_000
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("0.0.0.0"), is_loopback("192.168.1.7")
+    (True, True, False, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_address(host: str, has_keys: bool) -> None:
+    """Refuse to be reachable by others before there is a key for them.
+
+    Raises:
+        ServeError: The address is not this machine's own, and there is no key.
+    """
+    if not is_loopback(host) and not has_keys:
+        raise ServeError(
+            "others could reach this address, and there is no API key yet",
+            where="serve.host",
+            got=host,
+            fix="make one first with the verb key, or listen on 127.0.0.1",
+        )
+
+
+def bind(settings: ServeConfig) -> socket.socket:
+    """Take the address.
+
+    Raises:
+        ServeError: It is in use, or not of this machine.
+    """
+    where = f"{settings.host}:{settings.port}"
+    try:
+        kind, _, _, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(kind, socket.SOCK_STREAM)
+    except OSError as error:
+        raise ServeError(f"no address to listen on: {error.strerror}", where="serve.host", got=settings.host) from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        fix = "is it running already? another port: --set serve.port=8001"
+        raise ServeError(f"cannot listen: {error.strerror}", where=where, fix=fix) from error
+    return listener
+
+
+def show_url(listener: socket.socket) -> str:
+    """Where a browser finds it."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def run_server(
+    app: ASGIApp,
+    listener: socket.socket,
+    settings: ServeConfig,
+    on_stop: Callable[[], Awaitable[None]],
+    goes_on: Callable[[], bool],
+) -> None:
+    """Serve until SIGTERM or Ctrl-C, then answer what was asked, and return.
+
+    Args:
+        app: What is served.
+        listener: As ``bind`` gives it.
+        settings: How long requests may take, and so the end.
+        on_stop: Ends the answers that would go on for ever.
+        goes_on: Asked all the time; the server stops when it says no.
+
+    Raises:
+        ServeError: The app could not start.
+    """
+    server = make_server(app, settings, on_stop, goes_on)
+    try:
+        server.run([listener])
+    except SystemExit as error:
+        raise ServeError("the server could not start; the log says why") from error
+
+
+def make_server(
+    app: ASGIApp, settings: ServeConfig, on_stop: Callable[[], Awaitable[None]], goes_on: Callable[[], bool]
+) -> GracefulServer:
+    """The server that ``run_server`` runs."""
+    config = uvicorn.Config(
+        app,
+        http=PatientProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        h11_max_incomplete_event_size=MOST_HEAD_BYTES,
+        timeout_graceful_shutdown=round(settings.max_seconds) + 1,
+    )
+    return GracefulServer(config, on_stop, goes_on)
+
+
+class GracefulServer(uvicorn.Server):
+    """Ends streams before it waits for answers to end, and returns instead of dying of the signal."""
+
+    def __init__(
+        self, config: uvicorn.Config, on_stop: Callable[[], Awaitable[None]], goes_on: Callable[[], bool]
+    ) -> None:
+        super().__init__(config)
+        self._on_stop, self._goes_on = on_stop, goes_on
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to stop."""
+        return await super().on_tick(counter) or not self._goes_on()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As the base does, with streams ended first."""
+        await self._on_stop()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at the first signal, at once at the second Ctrl-C."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit and number == signal.SIGINT
+        self.should_exit = True
+
+
+class PatientProtocol(H11Protocol):
+    """HTTP/1.1 for whoever says in time what they want; else the connection is closed."""
+
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start waiting for a request."""
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()
+        self._watch_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; stop waiting once the head of the request is whole."""
+        super().data_received(data)
+        self._watch_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timer."""
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Say as JSON, too, that this is no HTTP."""
+        body = json.dumps({"type": "about:blank", "title": "Bad Request", "status": 400, "detail": msg}).encode()
+        headers = [
+            (b"content-type", b"application/problem+json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _watch_head(self) -> None:
+        is_waiting = self.conn.their_state is h11.IDLE and not self.transport.is_closing()
+        if is_waiting and self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+        elif not is_waiting and self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
