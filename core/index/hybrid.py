@@ -1,0 +1,167 @@
+"""Words and meaning together: two rankings fused by rank, every hit with the places it had in each.
+
+Scores of BM25 and cosines cannot be added, and how they lie differs from one index to the next; ranks can.
+
+Source: Cormack, Clarke and Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual
+rank learning methods" (2009), equation 1, with a weight for each ranking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.index.column import Filter
+from core.index.dense import DensePart, search_dense, unit_vectors
+from core.index.document import Document
+from core.index.lexical import LexicalPart, search_lexical
+from core.index.view import View
+
+Key = TypeVar("Key", bound=Hashable)
+Rerank = Callable[[str, Sequence[Document]], Sequence[float]]
+Ranking = Sequence[tuple[tuple[int, int], float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is looked for: by its words, by its vector ``(dimension,)``, or by both."""
+
+    text: str = ""
+    vector: NDArray[np.floating] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """How rankings become one.
+
+    Attributes:
+        lexical_weight: Of the ranking by words; 0 leaves it out.
+        dense_weight: Of the ranking by vectors; 0 leaves it out.
+        constant: The higher, the less the first places stand out.
+        depth: How many of each ranking take part, at least.
+        reranked: How many of the fused ranking a re-ranker sees, at least.
+    """
+
+    lexical_weight: float = 1.0
+    dense_weight: float = 1.0
+    constant: float = 60.0
+    depth: int = 100
+    reranked: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The rank, from 1, and the score that a hit had in one ranking."""
+
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A document that was found.
+
+    Attributes:
+        document: What it is.
+        score: What the hits are ordered by: of the last ranking that took place.
+        places: Its place in each ranking that has it: ``lexical``, ``dense``, ``fused``, ``rerank``.
+    """
+
+    document: Document
+    score: float
+    places: Mapping[str, Place]
+
+
+def fuse_rankings(
+    rankings: Mapping[str, Iterable[Key]], weights: Mapping[str, float], constant: float = 60.0
+) -> list[tuple[Key, float]]:
+    """All that stands in any ranking, by the weighted sum of 1 / (constant + rank).
+
+    Where sums are equal, what stands higher in the ranking that is named first comes first.
+
+    >>> fused = fuse_rankings({"lexical": ["a", "b"], "dense": ["b", "c"]}, {"lexical": 1.0, "dense": 1.0})
+    >>> [(key, round(score, 4)) for key, score in fused]
+    [('b', 0.0325), ('a', 0.0164), ('c', 0.0161)]
+    """
+    totals: dict[Key, float] = {}
+    for name, ranking in rankings.items():
+        for rank, key in enumerate(ranking, start=1):
+            totals[key] = totals.get(key, 0.0) + weights[name] / (constant + rank)
+    return sorted(totals.items(), key=lambda item: -item[1])
+
+
+def search_view(
+    view: View, queries: Sequence[Query], k: int, where: Filter | None, fusion: Fusion, rerank: Rerank | None
+) -> list[list[Hit]]:
+    """The hits of each query, the best first.
+
+    Raises:
+        DataError: A vector is zero or not finite.
+    """
+    limit = max(k, fusion.reranked) if rerank else k
+    weights = {"lexical": fusion.lexical_weight, "dense": fusion.dense_weight}
+    found = []
+    for query, rankings in zip(queries, _rank(view, queries, limit, where, fusion), strict=True):
+        if len(rankings) > 1:
+            scores = {name: dict(ranking) for name, ranking in rankings.items()}
+            rankings["fused"] = fuse_rankings(scores, weights, fusion.constant)[:limit]
+        hits = _make_hits(view, rankings)
+        found.append(_rerank(query.text, hits, rerank)[:k] if rerank else hits)
+    return found
+
+
+def _make_hits(view: View, rankings: Mapping[str, Ranking]) -> list[Hit]:
+    """The hits of the last ranking, with their places in all of them."""
+    places = {
+        name: {key: (rank, score) for rank, (key, score) in enumerate(ranking, start=1)}
+        for name, ranking in rankings.items()
+    }
+    last = list(rankings.values())[-1] if rankings else []
+    return [
+        Hit(
+            view.parts[part].segment.records.document(row),
+            score,
+            {name: Place(*own[part, row]) for name, own in places.items() if (part, row) in own},
+        )
+        for (part, row), score in last
+    ]
+
+
+def _rank(
+    view: View, queries: Sequence[Query], k: int, where: Filter | None, fusion: Fusion
+) -> list[dict[str, Ranking]]:
+    """The rankings that each query asks for, deeper where there are two to fuse."""
+    masks = view.select(where)
+    by_words = [bool(query.text and fusion.lexical_weight) for query in queries]
+    by_vector = [query.vector is not None and bool(fusion.dense_weight) for query in queries]
+    depths = [max(k, fusion.depth) if both else k for both in map(min, by_words, by_vector)]
+    rankings: list[dict[str, Ranking]] = [{} for _ in queries]
+    words = [
+        LexicalPart(part.segment.postings, part.alive, mask, damping)
+        for part, mask, damping in zip(view.parts, masks, view.damping, strict=True)
+    ]
+    for number in np.flatnonzero(by_words).tolist():
+        found = search_lexical(words, queries[number].text, depths[number], len(view))
+        rankings[number]["lexical"] = [((part, row), score) for part, row, score in found]
+    asked = np.flatnonzero(by_vector).tolist()
+    if asked and len(view):
+        vectors = [part.segment.vectors for part in view.parts]
+        dense = [DensePart(own, mask) for own, mask in zip(vectors, masks, strict=True) if own]
+        stacked = np.stack([np.asarray(queries[number].vector) for number in asked])
+        units = unit_vectors(stacked, stacked.shape[1])
+        for number, found in zip(asked, search_dense(dense, units, max(depths)), strict=True):
+            rankings[number]["dense"] = [((part, row), score) for part, row, score in found[: depths[number]]]
+    return rankings
+
+
+def _rerank(text: str, hits: list[Hit], rerank: Rerank) -> list[Hit]:
+    scores = rerank(text, [hit.document for hit in hits])
+    pairs = sorted(zip(hits, scores, strict=True), key=lambda pair: -pair[1])
+    return [
+        Hit(hit.document, float(score), {**hit.places, "rerank": Place(rank, float(score))})
+        for rank, (hit, score) in enumerate(pairs, start=1)
+    ]

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import DataError
+from core.index.change import Change
+from core.index.column import Filter
+from core.index.dense import unit_vectors
+from core.index.document import Document
+from core.index.hybrid import Fusion, Hit, Place, Query, fuse_rankings, search_view
+from core.index.view import View, apply_change
+
+TEXTS = {"a": "late fee", "b": "late order", "c": "refund", "d": "late late card"}
+VECTORS = np.array([[1.0, 0], [0.8, 0.6], [0, 1], [-1, 0]])
+QUERY = Query("late fee", np.array([0.6, 0.8]))
+
+
+@pytest.fixture
+def view() -> View:
+    documents = [Document(name, text, {"kind": name in "ab"}) for name, text in TEXTS.items()]
+    return apply_change(View(), Change(documents, unit_vectors(VECTORS, 2)))
+
+
+def search(view: View, query: Query, **options: object) -> list[Hit]:
+    fusion = Fusion(**options)  # type: ignore[arg-type]
+    return search_view(view, [query], 4, None, fusion, None)[0]
+
+
+def ids(hits: Sequence[Hit]) -> str:
+    return "".join(hit.document.id for hit in hits)
+
+
+def test_each_hit_says_where_it_stood_in_each_ranking(view: View) -> None:
+    hits = {hit.document.id: hit.places for hit in search(view, QUERY)}
+    assert [hits[name]["dense"].rank for name in "bcad"] == [1, 2, 3, 4]
+    assert hits["a"]["lexical"].rank == 1
+    assert "lexical" not in hits["c"]
+    assert hits["b"]["dense"].score == pytest.approx(0.96)
+
+
+def test_fused_score_is_the_sum_of_the_reciprocal_ranks(view: View) -> None:
+    for rank, hit in enumerate(search(view, QUERY), start=1):
+        ranks = [hit.places[name].rank for name in ("lexical", "dense") if name in hit.places]
+        assert hit.score == pytest.approx(sum(1 / (60 + rank) for rank in ranks))
+        assert hit.places["fused"] == Place(rank, hit.score)
+
+
+def test_weights_decide_between_words_and_vectors(view: View) -> None:
+    assert ids(search(view, QUERY, dense_weight=0.0)) == "adb"
+    assert ids(search(view, QUERY, lexical_weight=0.0)) == "bcad"
+    assert ids(search(view, QUERY, lexical_weight=0.01))[:2] == "bc"
+
+
+def test_single_ranking_keeps_its_own_scores(view: View) -> None:
+    [best, *_] = search(view, Query(vector=np.array([0.0, 2.0])))
+    assert (best.document.id, best.places) == ("c", {"dense": Place(1, best.score)})
+    assert best.score == pytest.approx(1.0)
+    assert set(search(view, Query("refund"))[0].places) == {"lexical"}
+
+
+def test_reranker_sees_the_documents_and_has_the_last_word(view: View) -> None:
+    seen = []
+
+    def rerank(text: str, documents: Sequence[Document]) -> list[float]:
+        seen.append((text, [document.id for document in documents]))
+        return [float(len(document.text)) for document in documents]
+
+    [hits] = search_view(view, [QUERY], 2, None, Fusion(), rerank)
+    assert seen == [("late fee", ["a", "b", "d", "c"])]
+    assert ids(hits) == "db"
+    assert hits[0].places["rerank"] == Place(1, 14.0)
+    assert hits[0].score == 14.0
+    assert hits[0].places["fused"].rank == 3
+
+
+def test_batch_of_words_vectors_and_both_answers_each_as_alone(view: View) -> None:
+    queries = [Query("late fee"), Query(vector=np.array([0.0, 1.0])), QUERY, Query(), Query("unknown")]
+    together = search_view(view, queries, 3, None, Fusion(), None)
+    assert together == [search_view(view, [query], 3, None, Fusion(), None)[0] for query in queries]
+    assert together[3] == together[4] == []
+
+
+def test_filter_holds_for_both_rankings(view: View) -> None:
+    [hits] = search_view(view, [QUERY], 4, Filter({"kind": True}, forbidden=["b"]), Fusion(), None)
+    assert ids(hits) == "a"
+    [hits] = search_view(view, [QUERY], 4, Filter(allowed=["c", "d", "unknown"]), Fusion(), None)
+    assert sorted(ids(hits)) == ["c", "d"]
+    assert search_view(view, [QUERY], 4, Filter(allowed=[]), Fusion(), None) == [[]]
+
+
+def test_empty_view_answers_with_nothing() -> None:
+    assert search_view(View(), [QUERY], 4, None, Fusion(), None) == [[]]
+
+
+def test_vector_without_direction_is_refused(view: View) -> None:
+    with pytest.raises(DataError, match="zero or not finite"):
+        search(view, Query(vector=np.zeros(2)))
+
+
+@given(st.permutations(range(8)), st.permutations(range(8)), st.integers(0, 7))
+def test_moving_up_in_one_ranking_never_moves_down_in_the_fusion(
+    one: list[int], other: list[int], position: int
+) -> None:
+    def places(ranking: list[int]) -> dict[int, float]:
+        return dict(fuse_rankings({"a": ranking, "b": other}, {"a": 1.0, "b": 1.0}))
+
+    key = one[position]
+    better = [key, *(other_key for other_key in one if other_key != key)]
+    before, after = places(one), places(better)
+    assert after[key] >= before[key]
+    assert all(after[rest] <= before[rest] for rest in one if rest != key)
