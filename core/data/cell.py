@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Literal
 
 from core.data.instant import parse_instant
@@ -75,12 +75,12 @@ def to_labels(cell: object, words: Mapping[str, str], separator: str | None = No
     return tuple(dict.fromkeys(label for label in labels if label)) or None
 
 
-def to_time(cell: object) -> datetime | None:
-    """A cell as an instant in UTC, or None when it is blank."""
+def to_time(cell: object, zone: tzinfo = UTC) -> datetime | None:
+    """A cell as an instant in UTC, or None when it is blank; ``zone`` is that of times without one."""
     if _is_absent(cell) or (isinstance(cell, str) and not cell.strip()):
         return None
     try:
-        return parse_instant(cell)
+        return parse_instant(cell, zone)
     except ValueError as error:
         raise CellError(str(error)) from None
 

@@ -66,7 +66,7 @@ def stream_delimited(lines: Iterator[Line], where: str, delimiter: str | None = 
     first = _skip_blank(feed)
     if first is None:
         return
-    delimiter = delimiter or _guess_delimiter(first.text)
+    delimiter = delimiter or guess_delimiter(first.text)
     names = _read_header(first, feed, delimiter, where)
     broken_at = 0
     while (first := _skip_blank(feed)) is not None:
@@ -116,7 +116,7 @@ def _read_cells(first: Line, feed: _Feed, delimiter: str, width: int | None = No
             return _Cells([first], [], LONG_CELL)
         is_open = len(taken) > 1 or "end of data" in str(error)
         return _Cells([first], [], first.fault or (NEVER_CLOSED if is_open else NOT_DOUBLED), True)
-    if width and len(cells) != width and any(_is_plain_row(line, delimiter, width) for line in taken[1:]):
+    if width and len(cells) != width and any(is_plain_row(line, delimiter, width) for line in taken[1:]):
         feed.hand_back(taken[1:])
         return _Cells([first], [], NEVER_CLOSED, True)
     fault = next((line.fault for line in taken if line.fault), "")
@@ -133,7 +133,7 @@ def _supply(feed: _Feed, taken: list[Line]) -> Iterator[str]:
         yield line.text
 
 
-def _is_plain_row(line: Line, delimiter: str, width: int) -> bool:
+def is_plain_row(line: Line, delimiter: str, width: int) -> bool:
     """Whether a line inside a quoted cell looks like a row of its own."""
     return width > 1 and '"' not in line.text and line.text.count(delimiter) + 1 == width
 
@@ -149,10 +149,10 @@ def _count(cells: list[str]) -> str:
     return "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
 
 
-def _guess_delimiter(header: str) -> str:
+def guess_delimiter(header: str) -> str:
     """The separator that the header speaks for; a comma when it says nothing.
 
-    >>> _guess_delimiter("text;label")
+    >>> guess_delimiter("text;label")
     ';'
     """
     outside_quotes = "".join(header.split('"')[::2])

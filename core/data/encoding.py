@@ -50,7 +50,7 @@ def detect_encoding(path: Path) -> tuple[str, str]:
             return encoding, "byte-order mark"
     if utf16 := _guess_utf16(sample):
         return utf16, "every second byte is zero"
-    return _guess_by_lines(sample)
+    return guess_encoding(sample)
 
 
 def _read_sample(path: Path) -> bytes:
@@ -72,13 +72,13 @@ def _guess_utf16(sample: bytes) -> str | None:
     """UTF-16 without a mark: zero bytes stand at the even or at the odd places only."""
     head = sample[: SAMPLE_BYTES // 2 * 2]
     even, odd = head[0::2].count(0), head[1::2].count(0)
-    if max(even, odd) * 20 < len(head) or min(even, odd) * 20 > max(even, odd):
+    if not head or max(even, odd) * 20 < len(head) or min(even, odd) * 20 > max(even, odd):
         return None
     return "utf-16-le" if odd > even else "utf-16-be"
 
 
-def _guess_by_lines(sample: bytes) -> tuple[str, str]:
-    """UTF-8 if most lines agree, otherwise the older encoding that reads best."""
+def guess_encoding(sample: bytes) -> tuple[str, str]:
+    """UTF-8 if most lines of a sample agree, otherwise the older encoding that reads best; and why."""
     lines = [line for line in re.split(rb"[\r\n]+", sample) if not line.isascii()]
     if not lines:
         return "utf-8", "plain ASCII so far"

@@ -1,14 +1,14 @@
 """A point in time out of what people write, always in UTC.
 
 Only forms that can be read in one way are accepted: ``05/03/2024`` is March or May, and so an
-error. A time without a zone is taken as UTC.
+error. A time without a zone is taken as UTC, or in the zone that the caller knows it to be in.
 """
 
 from __future__ import annotations
 
 import re
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 
 from core.errors import shorten
 
@@ -36,12 +36,14 @@ FORMS = tuple(
 )
 
 
-def parse_instant(value: object) -> datetime:
+def parse_instant(value: object, zone: tzinfo = UTC) -> datetime:
     """The instant that a value names.
 
     Args:
         value: ISO 8601 or another common form; epoch seconds or milliseconds as a number or as
             its digits; a date or datetime.
+        zone: Where a time that names no zone was written. What the clocks there skip is taken
+            as if they had not been put forward yet; what they show twice, as the first time.
 
     Raises:
         ValueError: It names none that is certain; the message shows a form that would.
@@ -53,50 +55,51 @@ def parse_instant(value: object) -> datetime:
     """
     try:
         if isinstance(value, datetime):
-            return _to_utc(value)
+            return _to_utc(value, zone)
         if isinstance(value, date):
-            return datetime(value.year, value.month, value.day, tzinfo=UTC)
+            return _to_utc(datetime(value.year, value.month, value.day), zone)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return _parse_number(value)
+            return _parse_number(value, zone)
         if isinstance(value, str):
-            return _parse_text(value.strip())
+            return _parse_text(value.strip(), zone)
     except (ValueError, OverflowError, OSError):
         pass
     raise ValueError(f"{shorten(value, 50)} is no time, {ACCEPTED}")
 
 
-def _parse_number(value: int | float) -> datetime:
+def _parse_number(value: int | float, zone: tzinfo) -> datetime:
     """Epoch seconds or milliseconds; 8 digits are a day such as 20240305."""
     digits = len(str(abs(int(value))))
     if digits == 8 and 1900 <= int(value) // 10_000 < 2200:
-        return _parse_text(str(int(value)))
+        return _parse_text(str(int(value)), zone)
     if not 9 <= digits <= 13 or value < 0:
         raise ValueError
     seconds = value / 1000 if value >= MILLISECONDS_FROM else value
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
 
 
-def _parse_text(text: str) -> datetime:
+def _parse_text(text: str, zone: tzinfo) -> datetime:
     if re.fullmatch(r"\d{9,13}", text, re.ASCII):
-        return _parse_number(int(text))
+        return _parse_number(int(text), zone)
     if re.fullmatch(r"\d{8}|\d{14}", text, re.ASCII):
-        return datetime.strptime(text, "%Y%m%d%H%M%S" if len(text) == 14 else "%Y%m%d").replace(tzinfo=UTC)
+        return _to_utc(datetime.strptime(text, "%Y%m%d%H%M%S" if len(text) == 14 else "%Y%m%d"), zone)
     if re.match(r"\d{4}-\d\d-\d\d", text):
         with suppress(ValueError):
-            return _to_utc(datetime.fromisoformat(text))
+            return _to_utc(datetime.fromisoformat(text), zone)
     for form in FORMS:
         if found := form.fullmatch(text):
-            return _build(found.groupdict())
+            return _build(found.groupdict(), zone)
     raise ValueError
 
 
-def _build(parts: dict[str, str | None]) -> datetime:
+def _build(parts: dict[str, str | None], zone: tzinfo) -> datetime:
     """An instant out of the named parts of a form."""
     name = parts.get("name")
     month = _find_month(name) if name else int(parts["month"] or 0)
     hour, minute, second = (int(parts[unit] or 0) for unit in ("hour", "minute", "second"))
-    local = datetime(int(parts["year"] or 0), month, int(parts["day"] or 0), hour, minute, second, tzinfo=UTC)
-    return local + timedelta(seconds=float(parts["fraction"] or 0)) - _zone_offset(parts["zone"])
+    local = datetime(int(parts["year"] or 0), month, int(parts["day"] or 0), hour, minute, second)
+    local += timedelta(seconds=float(parts["fraction"] or 0))
+    return _to_utc(local, timezone(_zone_offset(parts["zone"])) if parts["zone"] else zone)
 
 
 def _find_month(name: str) -> int:
@@ -104,10 +107,8 @@ def _find_month(name: str) -> int:
     return next((number for number, full in enumerate(MONTHS, start=1) if full.startswith(name.lower())), 0)
 
 
-def _zone_offset(zone: str | None) -> timedelta:
+def _zone_offset(zone: str) -> timedelta:
     """How far a zone is ahead of UTC; a name that is not known for certain is an error."""
-    if not zone:
-        return timedelta(0)
     if zone[0] not in "+-":
         if zone.upper() not in ZONES:
             raise ValueError
@@ -118,9 +119,9 @@ def _zone_offset(zone: str | None) -> timedelta:
     return (timedelta(hours=hours, minutes=minutes)) * (-1 if zone[0] == "-" else 1)
 
 
-def _to_utc(moment: datetime) -> datetime:
+def _to_utc(moment: datetime, zone: tzinfo) -> datetime:
     """A datetime in UTC; as a plain datetime even where pandas brought its own."""
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
     shifted = moment.astimezone(UTC)
     day, clock = shifted.date(), shifted.time()
     return datetime.combine(date(day.year, day.month, day.day), clock, tzinfo=UTC)

@@ -38,23 +38,33 @@ class Line:
 
 def read_lines(stream: IO[bytes], encoding: str) -> Iterator[Line]:
     """The lines of a byte stream; a byte-order mark at its beginning is skipped."""
-    codec = "utf-8" if encoding.startswith("utf-16") else encoding
-    name = encoding.upper()
     for number, (raw, is_cut) in enumerate(_split(_read_chunks(stream, encoding)), start=1):
-        if is_cut:
-            yield Line(number, "", f"longer than {LINE_LIMIT_BYTES:,} bytes", is_cut=True)
-            continue
-        if number == 1 and codec == "utf-8":
-            raw = raw.removeprefix(UTF8_MARK)
-        try:
-            text, fault = raw.decode(codec), ""
-        except UnicodeDecodeError as error:
-            text = raw.decode(codec, "replace")
-            fault = f"not valid {name} at byte {error.start + 1} of the line"
-        if "\0" in text:
-            fault = fault or f"a NUL byte at character {text.index(chr(0)) + 1}"
+        if number == 1:
+            raw = raw.removeprefix(UTF8_MARK) if encoding.startswith("utf") else raw
         if raw:
-            yield Line(number, text, fault)
+            yield make_line(number, raw, encoding, is_cut=is_cut)
+
+
+def make_line(number: int, raw: bytes, encoding: str, *, is_cut: bool = False) -> Line:
+    """A line out of its bytes, with what is wrong with it.
+
+    Args:
+        number: Counted from 1.
+        raw: With the line end; of a UTF-16 file in UTF-8.
+        encoding: Of the file.
+        is_cut: It was too long to be kept.
+    """
+    if is_cut:
+        return Line(number, "", f"longer than {LINE_LIMIT_BYTES:,} bytes", is_cut=True)
+    codec = "utf-8" if encoding.startswith("utf-16") else encoding
+    try:
+        text, fault = raw.decode(codec), ""
+    except UnicodeDecodeError as error:
+        text = raw.decode(codec, "replace")
+        fault = f"not valid {encoding.upper()} at byte {error.start + 1} of the line"
+    if "\0" in text:
+        fault = fault or f"a NUL byte at character {text.index(chr(0)) + 1}"
+    return Line(number, text, fault)
 
 
 def _read_chunks(stream: IO[bytes], encoding: str) -> Iterator[bytes]:

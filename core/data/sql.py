@@ -43,7 +43,7 @@ def hide_password(source: str) -> str:
     """
     if "://" not in source:
         return source
-    url, table, query = _parse_url(source)
+    url, table, query = parse_source(source)
     shown = url.set(query={}).render_as_string(hide_password=True)
     if table:
         return f"{shown}?table={table}"
@@ -59,7 +59,7 @@ def stream_sql(source: str) -> Iterator[Record]:
     """
     from sqlalchemy.exc import SQLAlchemyError
 
-    url, table, query = _parse_url(source)
+    url, table, query = parse_source(source)
     where = hide_password(source)
     if bool(table) == bool(query):
         what = "names both a table and a query" if table else "names neither a table nor a query"
@@ -67,14 +67,14 @@ def stream_sql(source: str) -> Iterator[Record]:
     if query:
         check_query(query, where)
     try:
-        engine = _connect(url, where)
+        engine = connect(url, where)
         try:
             with engine.connect() as connection:
-                yield from _stream(connection, query or _select_all(connection, table, where), where)
+                yield from _stream(connection, query or select_all(connection, table, where), where)
         finally:
             engine.dispose()
     except (SQLAlchemyError, sqlite3.Error, UnicodeError) as error:
-        raise DataError(f"the database says: {_explain(error, url)}", where=where) from None
+        raise DataError(f"the database says: {explain(error, url)}", where=where) from None
 
 
 def check_query(query: str, where: str) -> None:
@@ -95,8 +95,12 @@ def check_query(query: str, where: str) -> None:
         raise DataError(f"the query {fault}", where=where, fix="give one SELECT; put names in double quotes")
 
 
-def _parse_url(source: str) -> tuple[URL, str, str]:
-    """The database's own URL, the table's name and the query; the last two may be empty."""
+def parse_source(source: str) -> tuple[URL, str, str]:
+    """The database's own URL, the table's name and the query; the last two may be empty.
+
+    Raises:
+        DataError: The source is no database URL.
+    """
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -116,8 +120,12 @@ def _parse_url(source: str) -> tuple[URL, str, str]:
     return url.difference_update_query(["table", "query"]), last("table"), last("query")
 
 
-def _connect(url: URL, where: str) -> Engine:
-    """An engine that reads only, as far as the database can promise that."""
+def connect(url: URL, where: str) -> Engine:
+    """An engine that reads only, as far as the database can promise that.
+
+    Raises:
+        DataError: There is no such kind of database, its driver is not installed, or no such file.
+    """
     from sqlalchemy import create_engine
     from sqlalchemy.exc import NoSuchModuleError
 
@@ -149,8 +157,12 @@ def _connect_sqlite(url: URL, where: str) -> Engine:
     return create_engine("sqlite://", creator=lambda: sqlite3.connect(address, uri=True))
 
 
-def _select_all(connection: Connection, table: str, where: str) -> str:
-    """The statement that reads a table; its name is one that the database itself lists."""
+def select_all(connection: Connection, table: str, where: str) -> str:
+    """The statement that reads a table; its name is one that the database itself lists.
+
+    Raises:
+        DataError: There is no such table.
+    """
     from sqlalchemy import inspect
 
     inspector = inspect(connection)
@@ -178,7 +190,7 @@ def _stream(connection: Connection, statement: str, where: str) -> Iterator[Reco
         yield Row(dict(zip(names, values, strict=True)), f"{where}:row {number}")
 
 
-def _explain(error: Exception, url: URL) -> str:
+def explain(error: Exception, url: URL) -> str:
     """The first line of a database's message, without the password should it hold one."""
     text = str(getattr(error, "orig", None) or error).strip()
     line = text.splitlines()[0] if text else type(error).__name__

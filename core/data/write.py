@@ -25,13 +25,15 @@ LIST_SEPARATOR = ";"
 Values = Mapping[str, object]
 
 
-def write_rows(target: str, rows: Iterable[Values]) -> int:
+def write_rows(target: str, rows: Iterable[Values], example: Values | None = None) -> int:
     """Write rows to a file, or as JSON lines to standard output.
 
     Args:
         target: A path ending in .csv, .tsv, .jsonl, .ndjson or .parquet, or ``-``.
         rows: The first row's keys are the columns of CSV and Parquet; a later row may leave some
             out. Lists are joined with ``;`` in CSV; NaN becomes null.
+        example: A row with a value in every column, which is not written: Parquet needs to know
+            the kind of a column that may begin empty.
 
     Returns:
         How many rows were written.
@@ -51,7 +53,10 @@ def write_rows(target: str, rows: Iterable[Values]) -> int:
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        count = write(partial, rows, target)
+        if write is _write_parquet_file:
+            count = _write_parquet_file(partial, rows, target, example)
+        else:
+            count = write(partial, rows, target)
         os.replace(partial, path)
     except OSError as error:
         raise DataError(f"cannot be written ({error.strerror or error})", where=target) from error
@@ -100,16 +105,17 @@ def _write_jsonl(file: IO[str], rows: Iterable[Values], where: str) -> int:
     return count
 
 
-def _write_parquet_file(path: Path, rows: Iterable[Values], where: str) -> int:
+def _write_parquet_file(path: Path, rows: Iterable[Values], where: str, example: Values | None = None) -> int:
     import pyarrow
     from pyarrow import parquet
 
     stream = iter(rows)
     first = list(islice(stream, BATCH_ROWS))
-    columns = list(first[0]) if first else []
+    known = first if example is None else [example, *first]
+    columns = list(known[0]) if known else []
     count = 0
     try:
-        schema = _keep_open(pyarrow.Table.from_pylist([dict(row) for row in first]).schema)
+        schema = _keep_open(pyarrow.Table.from_pylist([dict(row) for row in known]).schema)
         with parquet.ParquetWriter(path, schema) as writer:
             for batch in _batches(chain(first, stream)):
                 for number, row in enumerate(batch, start=count + 1):

@@ -32,7 +32,7 @@ from core.evaluate.outcome import (
 from core.evaluate.ranking import macro_ranking
 
 WEIGHTS_AT_ONCE = 8_000_000
-COMPARED = ("accuracy", "macro_f1", "micro_f1")
+COMPARED = ("accuracy", "macro_f1", "micro_f1", "log_loss")
 RANKING = ("roc_auc", "average_precision")  # to first order, which may overshoot 1
 
 
@@ -143,13 +143,14 @@ def compare(
         kind: ``single`` or ``multi``.
         thresholds_a: ``(labels,)`` of the one, in a multi-label task.
         thresholds_b: ``(labels,)`` of the other.
-        metric: ``accuracy`` (the whole row is right), ``macro_f1`` or ``micro_f1``.
+        metric: ``accuracy`` (the whole row is right), ``macro_f1``, ``micro_f1``, or ``log_loss``
+            (by how much that of ``a`` is lower, so that here too more is better).
         samples: How many resamples.
         seed: Of the resampling.
         groups: ``(rows,)`` ids of rows that are drawn together.
 
     Raises:
-        ValueError: If the metric is not one of the three.
+        ValueError: If the metric is not one of the four.
     """
     if metric not in COMPARED:
         raise ValueError(f"metric must be one of {', '.join(COMPARED)}, got {metric!r}")
@@ -170,6 +171,8 @@ def compare(
 def _compared(outcome: Outcome, weights: Weights, metric: str) -> Floats:
     if metric == "accuracy":
         return np.asarray((weights @ outcome.right.astype(np.float64)) / weights.sum(axis=1))
+    if metric == "log_loss":
+        return -np.asarray((weights @ row_losses(outcome)["log_loss"]) / weights.sum(axis=1))
     hits, true, predicted = count(outcome, weights)
     if metric == "macro_f1":
         return mean_over(divide(2 * hits, true + predicted), true + predicted > 0)
