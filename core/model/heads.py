@@ -55,7 +55,10 @@ class TextClassifier(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> tuple[Tensor, ...]:
         """Logits of each task, in the order of ``tasks``: ``(batch, labels)`` float32 each."""
-        pooled = self.dropout(self.embed(input_ids, attention_mask, token_type_ids))
+        return self.decide(self.dropout(self.embed(input_ids, attention_mask, token_type_ids)))
+
+    def decide(self, pooled: Tensor) -> tuple[Tensor, ...]:
+        """Logits of each task for pooled texts ``(batch, hidden)``: ``(batch, labels)`` float32 each."""
         with torch.autocast(pooled.device.type, enabled=False):
             return tuple(head(pooled) for head in self.heads)
 

@@ -81,6 +81,10 @@ class LinearClassifier:
             for w, b in zip(self._weights, self._biases, strict=True)
         ]
 
+    def read(self, texts: Sequence[Text]) -> tuple[list[NDArray[np.float32]], None]:
+        """Margins of each task; n-grams have no states."""
+        return self.logits(texts), None
+
     def scaled(self, factors: Sequence[float]) -> LinearClassifier:
         """The same model with each task's margins multiplied by a factor."""
         copy = LinearClassifier.__new__(LinearClassifier)

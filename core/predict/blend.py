@@ -39,7 +39,17 @@ class BlendClassifier:
 
     def logits(self, texts: Sequence[Text]) -> list[NDArray[np.float32]]:
         """Mean log probabilities (single) or mean logits (multi), ``(rows, labels)`` each."""
-        pairs = zip(self.tasks, self.linear.logits(texts), self.encoder.logits(texts), strict=True)
+        return self._blend(self.linear.logits(texts), self.encoder.logits(texts))
+
+    def read(self, texts: Sequence[Text]) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
+        """The same logits, and the encoder's states ``(rows, hidden)`` float32, out of one pass."""
+        logits, states = self.encoder.read(texts)
+        return self._blend(self.linear.logits(texts), logits), states
+
+    def _blend(
+        self, linear: Sequence[NDArray[np.float32]], encoder: Sequence[NDArray[np.float32]]
+    ) -> list[NDArray[np.float32]]:
+        pairs = zip(self.tasks, linear, encoder, strict=True)
         return [
             _mean(_log_softmax(a), _log_softmax(b)) if task.kind == "single" else _mean(a, b) for task, a, b in pairs
         ]

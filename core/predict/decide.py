@@ -34,6 +34,9 @@ class Classifier(Protocol):
     def logits(self, texts: Sequence[Text]) -> list[NDArray[np.float32]]:
         """Logits of each task, ``(rows, labels)`` float32 each."""
 
+    def read(self, texts: Sequence[Text]) -> tuple[list[NDArray[np.float32]], NDArray[np.float32] | None]:
+        """The same, and ``(rows, hidden)`` float32 states of the texts where the model has an encoder."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:

@@ -15,7 +15,16 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from safetensors.torch import load_file
 
 from core.config import KitConfig, load_config
@@ -42,6 +51,28 @@ class Settings(BaseModel):
     kind: Literal["encoder", "tfidf", "blend"]
     max_tokens: int = Field(ge=1)
     fieldkits: str
+
+
+class Confusion(BaseModel):
+    """How often each label was taken for each, on the held-out rows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    labels: tuple[str, ...]
+    counts: tuple[tuple[NonNegativeInt, ...], ...]  # labels x labels, rows are the truth
+
+    @model_validator(mode="after")
+    def _is_square(self) -> Confusion:
+        if {len(self.counts), *map(len, self.counts)} != {len(self.labels)}:
+            raise ValueError("the confusion matrix does not fit its labels")
+        return self
+
+
+class Facts(BaseModel):
+    """``facts`` in ``metrics.json``: of the rows that a model was made from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    confusion: dict[str, Confusion]  # of each single-label task; empty without held-out rows
+    paired_rows: NonNegativeInt  # training rows whose text came with a pair
 
 
 Schema = TypeVar("Schema", bound=KitConfig)
@@ -78,7 +109,14 @@ class Model:
 
     def probabilities(self, texts: Sequence[Text]) -> dict[str, Floats]:
         """Calibrated probabilities of each task, ``(rows, labels)``, in the order of ``texts``."""
-        logits = self.classifier.logits(texts)
+        return self._calibrate(self.classifier.logits(texts))
+
+    def read(self, texts: Sequence[Text]) -> tuple[dict[str, Floats], NDArray[np.float32] | None]:
+        """Probabilities, and the texts' states ``(rows, hidden)`` out of the same pass; None without an encoder."""
+        logits, states = self.classifier.read(texts)
+        return self._calibrate(logits), states
+
+    def _calibrate(self, logits: Sequence[NDArray[np.float32]]) -> dict[str, Floats]:
         return {t.name: probabilities(t, z, self.calibration[t.name]) for t, z in zip(self.tasks, logits, strict=True)}
 
 
@@ -157,6 +195,16 @@ def load_baselines(model: Model) -> dict[str, tuple[Classifier, dict[str, Calibr
     return {
         name: (found[name], calibrations[name]) for name in ("tfidf", "probe") if name in found and name in calibrations
     }
+
+
+def load_facts(folder: Path) -> Facts:
+    """What a bundle says of the rows it was made from.
+
+    Raises:
+        ModelError: That is not what ``train`` writes.
+    """
+    facts: Facts = _parse(TypeAdapter(Facts), folder, "metrics.json", "facts")
+    return facts
 
 
 def _load_probe(model: Model, folder: Path) -> Classifier | None:

@@ -1,16 +1,17 @@
 """Climbs from the cheapest model to the dearest and keeps the one that earns its cost.
 
 TF-IDF, then the frozen encoder with a linear head, the mean of both, then fine-tuning, and its
-mean with TF-IDF. A rung replaces the one
-kept so far only when it wins on the validation rows by more than the error bar of the
-difference. A rung that cannot pay off (no time left, or texts that the encoder's vocabulary
-cannot read) is left out, and the result says why.
+mean with TF-IDF. A rung replaces the one kept so far only when it wins on the validation rows by
+more than the error bar of the difference: in the task's metric or, where that leads but cannot
+tell, in the log loss. A rung that cannot pay off (no time left, or texts that the encoder's
+vocabulary cannot read) is left out, and the result says why.
 """
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from core.model.linear import LinearClassifier
 from core.predict.blend import blend
 from core.predict.decide import Calibration, Classifier, calibrate, probabilities
 from core.predict.engine import EncoderClassifier
+from core.train.agree import of_first
 from core.train.fit import fit_rung, unknown_share
 from core.train.loop import Validation
 
@@ -96,7 +98,7 @@ def climb(
     rungs: list[Rung] = []
     kept: tuple[Rung, Read, Classifier] | None = None
     for name in config.train.rungs:
-        left = None if budget is None else budget - (time.monotonic() - begun)
+        left = None if budget is None else of_first(budget - (time.monotonic() - begun))[0]
         obstacle = _obstacle(name, left, train, config, rungs)
         if obstacle:
             say(f"{name}: not tried: {obstacle}")
@@ -185,27 +187,41 @@ def _judge(
     kept: tuple[Rung, Read, Classifier] | None,
     seed: int,
 ) -> tuple[bool, str]:
-    """Whether a rung replaces the kept one, and the sentence that says so."""
+    """Whether a rung replaces the kept one, and the sentence that says so.
+
+    A lead within its error bar is looked at again by the log loss, which reads the probabilities
+    of every row and so needs far fewer rows to tell two models apart.
+    """
     if kept is None:
         return True, "The first rung."
     best, best_read, _ = kept
-    leads, variances = [], []
-    for task, chances, before in zip(tasks, read, best_read, strict=True):
-        known = validation.known[task.name]
-        if known.any():
-            lead = compare(
+
+    def lead(metrics: Mapping[str, str]) -> tuple[float, float]:
+        """By how much the rung leads the kept one on the mean of the tasks, and the error bar of that."""
+        leads = [
+            compare(
                 validation.targets[task.name][known],
                 chances[known],
                 before[known],
                 task.kind,
                 calibration[task.name].cuts(),
                 best.calibration[task.name].cuts(),
-                metric=PRIMARY_METRIC[task.kind],
+                metric=metrics[task.kind],
                 seed=seed,
             )
-            leads.append(lead.value)
-            variances.append(lead.standard_error**2)
-    gain = float(np.mean(leads)) if leads else 0.0
-    error = float(np.sqrt(np.sum(variances)) / max(1, len(variances)))
+            for task, chances, before in zip(tasks, read, best_read, strict=True)
+            if (known := validation.known[task.name]).any()
+        ]
+        variance = sum(lead.standard_error**2 for lead in leads)
+        count = max(1, len(leads))
+        return sum(lead.value for lead in leads) / count, math.sqrt(variance) / count
+
+    gain, error = lead(PRIMARY_METRIC)
     versus = f"{100 * gain:+.1f} points against {best.name}, error bar {100 * error:.1f}"
+    if gain > error:
+        return True, f"Wins: {versus}."
+    if gain <= 0:
+        return False, f"Not a clear gain: {versus}."
+    gain, error = lead({"single": "log_loss", "multi": "log_loss"})
+    versus += f"; log loss lower by {gain:.3f}, error bar {error:.3f}"
     return (True, f"Wins: {versus}.") if gain > error else (False, f"Not a clear gain: {versus}.")

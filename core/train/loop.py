@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,9 @@ from core.model.heads import TextClassifier
 from core.model.losses import LossConfig, multi_label_loss, single_label_loss
 from core.predict.engine import score_tokens
 from core.runtime import choose_device, choose_precision, seed_everything
+from core.train.agree import joined, of_first, sum_of_all
 from core.train.checkpoint import load_checkpoint
-from core.train.state import State, copy_into, restore_state, save_state
+from core.train.state import Named, State, copy_into, restore_state, save_state
 
 TIMED_UPDATES = 6
 VALIDATION_BATCH = 128
@@ -110,7 +111,8 @@ def train_steps(model: TextClassifier, train: TrainSet, run: Run) -> Iterator[St
     Yields:
         A ``Step`` after every update and a ``Validation`` after every look at the validation
         rows; those of a resumed run start with the validations that were made before it stopped.
-        When the generator ends, the model holds the best weights.
+        When the generator ends, the model holds the best weights: with ``average_epochs`` the best
+        of the running averages, which are what is validated.
 
     Raises:
         KitError: The loss is no longer a number.
@@ -139,6 +141,7 @@ def train_steps(model: TextClassifier, train: TrainSet, run: Run) -> Iterator[St
         seed_everything(run.seed, "update", state.step, accelerator.process_index)
         loss, norm, rows = _update(accelerator, prepared, wrapped, train, batches, position, lr, run)
         state.step += 1
+        _update_average(state, named, config.average_epochs, updates_per_epoch)
         state.loss_sum, state.loss_steps = state.loss_sum + loss, state.loss_steps + 1
         yield Step(state.step, state.total, epoch, loss, lr, norm, rows)
         if run.seconds is not None:
@@ -176,11 +179,12 @@ def make_accelerator(precision: str, **options: Any) -> Accelerator:
     Accelerate keeps one precision for a whole process; a second run may want another.
     """
     AcceleratorState._reset_state()
+    joined()
     chosen = choose_precision(precision, choose_device().value).value
     return Accelerator(mixed_precision="no" if chosen == "fp32" else chosen, **options)
 
 
-def _make_optimizer(named: dict[str, torch.nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
+def _make_optimizer(named: Named, config: TrainConfig) -> torch.optim.Optimizer:
     decayed = [p for p in named.values() if p.ndim > 1]
     exempt = [p for p in named.values() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": exempt, "weight_decay": 0.0}]
@@ -219,11 +223,12 @@ def _update(
             loss = _batch_loss(tasks, model(**batch), train, rows, run, accelerator.device) * weight
             accelerator.backward(loss * world / total_rows)
         loss_sum += float(loss.detach())
+    loss_sum = sum_of_all(loss_sum)
     _refuse_divergence(math.isfinite(loss_sum), config)
     norm = accelerator.clip_grad_norm_(model.parameters(), config.clip_norm or math.inf)
     optimizer.step()
     optimizer.zero_grad()
-    return loss_sum * world / total_rows, float(norm), total_rows
+    return loss_sum / total_rows, float(norm), total_rows
 
 
 def _batch_loss(
@@ -250,22 +255,56 @@ def _validate(
     state: State,
     epoch: float,
     lr: float,
-    named: dict[str, torch.nn.Parameter],
+    named: Named,
 ) -> Validation:
-    with accelerator.autocast():
+    with accelerator.autocast(), _averaged(named, state):
         logits = score_tokens(model, run.validation, VALIDATION_BATCH)
-    _refuse_divergence(all(np.isfinite(scores).all() for scores in logits), run.config)
-    loss, score = run.validate(logits)
+    unusable = sum_of_all(sum(int((~np.isfinite(scores)).sum()) for scores in logits))
+    _refuse_divergence(unusable == 0, run.config)
+    loss, score = of_first(*run.validate(logits))
     is_best = score > state.best_score
     state.validations_without_best = 0 if is_best else state.validations_without_best + 1
     if is_best:
         state.best_score, state.best_step = score, state.step
-        state.best = {name: p.detach().clone() for name, p in named.items()}
+        judged = state.average or named
+        state.best = {name: judged[name].detach().clone() for name in named}
     train_loss = state.loss_sum / max(1, state.loss_steps)
     state.loss_sum, state.loss_steps = 0.0, 0
     point = Validation(state.step, epoch, train_loss, loss, score, lr, is_best)
     state.curve.append(asdict(point))
     return point
+
+
+def _update_average(state: State, named: Named, epochs: float | None, updates_per_epoch: int) -> None:
+    """Move the running average of the weights towards them.
+
+    An update's weight in it halves with every ``epochs``; at first the average follows closely, so
+    that the weights before training soon do not count.
+
+    Source: Polyak and Juditsky 1992; the start as in Tarvainen and Valpola 2017.
+    """
+    if epochs is None:
+        return
+    if not state.average:
+        state.average = {name: p.detach().clone() for name, p in named.items()}
+        return
+    decay = min(0.5 ** (1 / (epochs * updates_per_epoch)), (1 + state.step) / (10 + state.step))
+    with torch.no_grad():
+        torch._foreach_lerp_(list(state.average.values()), [named[name] for name in state.average], 1 - decay)
+
+
+@contextmanager
+def _averaged(named: Named, state: State) -> Iterator[None]:
+    """Let the model hold the averaged weights, if there are any, for the time of a block."""
+    if not state.average:
+        yield
+        return
+    current = {name: p.detach().clone() for name, p in named.items()}
+    copy_into(named, state.average)
+    try:
+        yield
+    finally:
+        copy_into(named, current)
 
 
 def _refuse_divergence(is_finite: bool, config: TrainConfig) -> None:
@@ -290,6 +329,7 @@ def _fit_into_time(state: State, first: int, seconds: float, begun: float, timed
         state.total = min(state.total, max(state.step + 1, state.step + int((seconds - (now - begun)) / per_update)))
     elif now - begun > seconds and done > 2 + TIMED_UPDATES:
         state.total = state.step
+    state.total = int(of_first(state.total)[0])
 
 
 def _is_due(step: int, every: int | None, is_epoch_end: bool) -> bool:

@@ -36,7 +36,7 @@ from core.model.backbone import PACKAGED, PACKAGED_NAME
 from core.model.bundle import check_target, new_bundle, write_document
 from core.predict.decide import Calibration
 from core.predict.judge import judge, summarise
-from core.predict.load import SPLITS, Model, Settings, fingerprint_rows, write_model_files
+from core.predict.load import SPLITS, Confusion, Facts, Model, Settings, fingerprint_rows, write_model_files
 from core.train.ladder import BLENDED, PRIMARY_METRIC, Ladder, Rung, climb
 from core.train.learning import learning_curve
 
@@ -133,7 +133,7 @@ def train_bundle(
         with new_bundle(out) as folder:
             write_model_files(folder, model, dump_config(config))
             _write_baselines(folder, ladder)
-            write_document(folder, "metrics.json", _metrics(ladder, model, summary, report))
+            write_document(folder, "metrics.json", _metrics(ladder, model, summary, report, parts.train))
             write_report(report, folder / "report.html")
             (folder / "README.md").write_text(render_card(report), encoding="utf-8")
         shutil.rmtree(checkpoints, ignore_errors=True)
@@ -222,14 +222,19 @@ def _parts_of(rung: Rung) -> tuple[str, ...]:
     return ("tfidf", BLENDED[rung.name]) if rung.name in BLENDED else ()
 
 
-def _metrics(ladder: Ladder, model: Model, summary: dict[str, Any], report: Report) -> dict[str, Any]:
+def _metrics(
+    ladder: Ladder, model: Model, summary: dict[str, Any], report: Report, train: Sequence[Example]
+) -> dict[str, Any]:
     calibration = TypeAdapter(dict[str, Calibration])
+    confusion = {t.name: Confusion(labels=t.labels, counts=t.confusion) for t in report.tasks if t.confusion}
+    facts = Facts(confusion=confusion, paired_rows=sum(example.pair is not None for example in train))
     return {
         "priors": {name: values.tolist() for name, values in model.priors.items()},
         "baselines": {
             name: calibration.dump_python(dict(read), mode="json") for name, (_, read) in _baselines(ladder).items()
         },
         "held_out": summary,
+        "facts": facts.model_dump(mode="json"),
         "ladder": [
             {"rung": r.name, "validation_score": r.score, "seconds": round(r.seconds, 1), "reason": r.reason}
             for r in ladder.rungs

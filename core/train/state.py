@@ -29,6 +29,7 @@ class State:
     loss_steps: int = 0
     curve: list[dict[str, Any]] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
+    average: dict[str, Tensor] = field(default_factory=dict)
 
 
 def save_state(
@@ -43,12 +44,13 @@ def save_state(
     if not accelerator.is_main_process:
         return
     tensors: dict[str, Tensor] = {f"best/{name}": value for name, value in state.best.items()}
+    tensors |= {f"average/{name}": value for name, value in state.average.items()}
     for name, parameter in named.items():
         tensors[f"weight/{name}"] = parameter.detach()
         for key, value in optimizer.state[parameter].items():
             if isinstance(value, Tensor):
                 tensors[f"optimizer/{key}/{name}"] = value
-    values = {key: value for key, value in _values(state).items() if key != "best"}
+    values = {key: value for key, value in _values(state).items() if key not in ("best", "average")}
     scaler = getattr(accelerator, "scaler", None)
     if scaler is not None:
         values["scaler"] = scaler.state_dict()
@@ -77,7 +79,7 @@ def restore_state(
         part, _, name = key.partition("/")
         parts.setdefault(part, {})[name] = tensor
     copy_into(named, parts["weight"])
-    state.best = parts.get("best", {})
+    state.best, state.average = parts.get("best", {}), parts.get("average", {})
     for key, tensor in parts.get("optimizer", {}).items():
         kind, _, name = key.partition("/")
         parameter = named[name]

@@ -207,7 +207,7 @@ def test_thousand_resamples_of_banking77_size_are_quick():
     assert time.process_time() - start < 12  # of all cores together; about 2 s on the clock of two
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "micro_f1"])
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "micro_f1", "log_loss"])
 @pytest.mark.parametrize("kind", ["single", "multi"])
 def test_comparison_is_certain_of_a_better_model_and_antisymmetric(kind, metric):
     case = single_case if kind == "single" else multi_case

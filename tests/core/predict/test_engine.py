@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.config import KitConfig, ModelConfig, TrainConfig
-from core.data.batch import epoch_batches, sorted_batches, tokenize
+from core.data.batch import TIGHT_PADDING, TIGHT_TOKENS, epoch_batches, sorted_batches, tight_batches, tokenize
 from core.data.example import Text, make_dataset
 from core.model.backbone import load_encoder, load_tokenizer, resolve_backbone
 from core.model.heads import TextClassifier
@@ -59,6 +59,17 @@ def test_bf16_is_close_to_fp32(encoder: EncoderClassifier) -> None:
 def test_the_pair_is_read(encoder: EncoderClassifier) -> None:
     with_pair, without = encoder.logits([("profit rises", "bank"), ("profit rises", None)])[0]
     assert not np.allclose(with_pair, without)
+
+
+def test_one_pass_gives_the_logits_and_the_states_of_two(encoder: EncoderClassifier, linear: LinearClassifier) -> None:
+    reading = calibrate(TASKS, linear.logits(DATA.texts), DATA)
+    mixed = blend(linear, reading, encoder, calibrate(TASKS, encoder.logits(DATA.texts), DATA))
+    for classifier in (encoder, mixed):
+        logits, states = classifier.read(DATA.texts)
+        np.testing.assert_allclose(states, encoder.embeddings(DATA.texts), atol=1e-5)
+        for a, b in zip(logits, classifier.logits(DATA.texts), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5)
+    assert linear.read(DATA.texts)[1] is None
 
 
 def test_no_text_gives_no_row(encoder: EncoderClassifier, linear: LinearClassifier) -> None:
@@ -127,6 +138,32 @@ def test_epochs_differ_and_waste_little_on_padding() -> None:
 def test_scoring_batches_go_from_long_to_short() -> None:
     lengths = np.array([3, 9, 1, 7])
     assert [rows.tolist() for rows in sorted_batches(lengths, 2)] == [[1, 3], [0, 2]]
+
+
+@given(st.lists(st.integers(0, 3000), max_size=300), st.integers(1, 40))
+def test_tight_batches_hold_every_row_once_from_long_to_short_and_little_padding(
+    lengths: list[int], batch_size: int
+) -> None:
+    tokens = np.array(lengths, dtype=np.int64)
+    batches = list(tight_batches(tokens, batch_size))
+    visited = np.concatenate([np.zeros(0, dtype=np.int64), *batches])
+    assert sorted(visited.tolist()) == list(range(len(lengths)))
+    assert tokens[visited].tolist() == sorted(lengths, reverse=True)
+    for rows in batches:
+        width = tokens[rows].max()
+        assert 1 <= len(rows) <= batch_size
+        assert len(rows) == 1 or len(rows) * width <= TIGHT_TOKENS
+        assert (width - tokens[rows]).sum() <= TIGHT_PADDING
+
+
+def test_tight_batches_waste_far_less_than_batches_of_many_rows() -> None:
+    lengths = np.random.default_rng(0).geometric(0.07, size=1500).clip(5, 128)
+    tight, plain = (
+        sum(len(rows) * lengths[rows].max() for rows in batches(lengths, 128))
+        for batches in (tight_batches, sorted_batches)
+    )
+    assert tight < 1.08 * lengths.sum()
+    assert plain > 1.2 * lengths.sum()
 
 
 @pytest.mark.slow

@@ -57,6 +57,40 @@ def test_rung_that_is_clearly_better_is_kept(tiny_backbone: Path) -> None:
     assert ladder.chosen.reason.startswith("Wins")
 
 
+class Fixed:
+    """A classifier that always says the same."""
+
+    kind = "tfidf"
+    parameters = 0
+
+    def __init__(self, logits: Any) -> None:
+        self.tasks = TASKS[:1]
+        self._logits = logits
+
+    def logits(self, texts: Any) -> list[Any]:
+        return [self._logits]
+
+
+@pytest.mark.parametrize("knows_when_it_errs", [True, False])
+def test_lead_that_the_metric_cannot_tell_is_told_by_the_log_loss(
+    monkeypatch: pytest.MonkeyPatch, tiny_backbone: Path, knows_when_it_errs: bool
+) -> None:
+    data = make_dataset(make_examples(300, 2), TASKS[:1])
+    truth = data.targets["sentiment"]
+    chosen = np.where(np.arange(len(truth)) % 4 == 0, (truth + 1) % 3, truth)  # wrong in every fourth row
+    cheap = 2.0 * np.eye(3, dtype=np.float32)[chosen]
+    dear = cheap.copy()
+    if knows_when_it_errs:
+        dear[chosen != truth] *= 0.1
+    better, worse = [0, 4, 8, 12], [1, 2, 3]  # one more is right: nothing, for macro-F1
+    dear[better], dear[worse] = 2.0 * np.eye(3)[truth[better]], 2.0 * np.eye(3)[(truth[worse] + 1) % 3]
+    models = {"tfidf": Fixed(cheap), "probe": Fixed(dear)}
+    monkeypatch.setattr("core.train.ladder.fit_rung", lambda name, *_: (models[name], ()))
+    ladder = climb(data, data, TASKS[:1], configure(tiny_backbone, rungs=("tfidf", "probe")))
+    assert ladder.chosen.name == ("probe" if knows_when_it_errs else "tfidf")
+    assert "log loss" in ladder.rungs[1].reason
+
+
 def test_spent_budget_leaves_the_first_rung(tiny_backbone: Path) -> None:
     ladder = climb(rows(60, 1), rows(30, 2), TASKS, configure(tiny_backbone, budget="0.001s"))
     assert ladder.chosen.name == "tfidf"

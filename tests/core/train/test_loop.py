@@ -81,7 +81,7 @@ def test_training_lowers_the_loss(tiny_backbone: Path) -> None:
 
 def test_model_ends_with_the_weights_of_the_best_validation(tiny_backbone: Path) -> None:
     scores = iter([0.3, 0.9, 0.1])
-    model, rows, run = set_up(tiny_backbone, epochs=3)
+    model, rows, run = set_up(tiny_backbone, epochs=3, average_epochs=None)
     seen: list[np.ndarray[Any, Any]] = []
 
     def validate(logits: Any) -> tuple[float, float]:
@@ -94,6 +94,23 @@ def test_model_ends_with_the_weights_of_the_best_validation(tiny_backbone: Path)
     assert [v.is_best for v in validations] == [True, True, False]
     np.testing.assert_array_equal(weights(model), seen[1])
     assert not np.array_equal(seen[1], seen[2])
+
+
+def test_running_mean_of_the_weights_is_what_is_validated_and_kept(tiny_backbone: Path) -> None:
+    model, rows, run = set_up(tiny_backbone, epochs=2, average_epochs=0.5)
+    mean = kept = weights(model)
+    course: list[np.ndarray[Any, Any]] = []
+    for event in train_steps(model, rows, Run(**run)):
+        if isinstance(event, Step):
+            course.append(weights(model))
+            updates_per_epoch = event.total // 2
+            decay = min(0.5 ** (1 / (0.5 * updates_per_epoch)), (1 + event.number) / (10 + event.number))
+            mean = course[0] if event.number == 1 else decay * mean + (1 - decay) * course[-1]
+        else:
+            np.testing.assert_array_equal(weights(model), course[-1])  # training goes on from the weights themselves
+            kept = mean if event.is_best else kept
+    np.testing.assert_allclose(weights(model), kept, atol=1e-5)
+    assert not np.allclose(kept, course[-1], atol=1e-5)
 
 
 def test_patience_ends_a_run_that_gets_no_better(tiny_backbone: Path) -> None:

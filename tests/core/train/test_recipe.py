@@ -12,7 +12,7 @@ from core.data.example import Example
 from core.data.load import Corpus, TaskSpec
 from core.data.row import Rejected
 from core.errors import ConfigError, DataError, ResumeError
-from core.predict.load import load_baselines, load_model
+from core.predict.load import load_baselines, load_facts, load_model
 from core.train import fit
 from core.train.loop import Step
 from core.train.recipe import KitFacts, Trained, train_bundle
@@ -97,6 +97,15 @@ def test_priors_are_the_shares_of_the_training_rows(tiny_backbone: Path, tmp_pat
     assert model.priors["sentiment"].sum() == pytest.approx(1)
     assert ((model.priors["topics"] > 0.2) & (model.priors["topics"] < 0.6)).all()
     assert [len(model.seen[split]) for split in ("train", "validation", "test")] == [72, 24, 24]
+
+
+def test_held_out_rows_are_counted_by_truth_and_answer(tiny_backbone: Path, tmp_path: Path) -> None:
+    trained = train(tmp_path / "model", configure(tiny_backbone, rungs=("tfidf",)))
+    facts = load_facts(tmp_path / "model")
+    counts = np.asarray(facts.confusion["sentiment"].counts)
+    assert facts.confusion["sentiment"].labels == SENTIMENT.labels
+    assert np.trace(counts) / counts.sum() == pytest.approx(trained.summary["metrics"]["sentiment.accuracy"])
+    assert facts.paired_rows == 0
 
 
 def test_same_seed_gives_the_same_weights(tiny_backbone: Path, tmp_path: Path) -> None:
