@@ -14,6 +14,18 @@ OPTIONS = {
     "topics": Option(Path, "TOML with a line on each topic: scores without a trained model."),
     "explain": Option(bool, "Say which words moved each prediction.", default=False),
     "report": Option(Path, "Also write the HTML report here."),
+    "source": Option(list[str], "Where items come from: a file, folder or URL; any number of times.", flag="--source"),
+    "store": Option(str, "Database: sqlite:///FILE or postgresql+psycopg://…"),
+    "notify": Option(list[str], "Whom to tell of alerts: an apprise URL or a webhook.", flag="--notify"),
+    "once": Option(bool, "End with what is there now.", default=False),
+    "name": Option(str, "key: whose key it is."),
+    "scopes": Option(str, "key: what it may do: read, write, admin.", default="read"),
+    "expires": Option(str, "key: void after so long: 12h, 90d."),
+    "revoke": Option(bool, "key: make the key of this name void.", default=False),
+    "truth": Option(Path, "What happened: a table with series (or topic), starts_at, ends_at, strength."),
+    "inject": Option(str, "backtest: strengths of surges to plant into history: 1.5,2,3,5."),
+    "format": Option(str, "export: parquet, csv, tsv or jsonl."),
+    "replay": Option(bool, "The source is a recorded stream: its times are the clock.", default=False),
 }
 VERBS = {
     "check": Verb(
@@ -31,6 +43,30 @@ VERBS = {
     "predict": Verb(
         "kits.sentiment.predict:run", "Score texts.",
         ("model", "data", "map", "out", "text", "entity", "topics", "explain"),
+    ),
+    "monitor": Verb(
+        "kits.sentiment.monitor.start:run", "Take news in as it comes, and raise alerts when bad news surges.",
+        ("model", "source", "store", "notify", "once", "replay", "map"), ("model",),
+    ),
+    "export": Verb(
+        "kits.sentiment.store.export:run", "Write what the monitor keeps as files.",
+        ("store", "out", "format"), ("out",),
+    ),
+    "backtest": Verb(
+        "kits.sentiment.backtest.run:run", "Measure on history how good the alarms would have been.",
+        ("model", "data", "map", "truth", "inject", "out"), ("model", "data"),
+    ),
+    "tune": Verb(
+        "kits.sentiment.backtest.tune:run", "Choose the alarm threshold on quiet history, so that the budget holds.",
+        ("model", "data", "map", "truth", "out"), ("model", "data"),
+    ),
+    "serve": Verb(
+        "kits.sentiment.serve.server:run", "Serve the API and the page; with --source take news in, too.",
+        ("model", "store", "source", "notify", "map"),
+    ),
+    "key": Verb(
+        "kits.sentiment.serve.keys:run", "Make an API key, list all, or revoke one.",
+        ("store", "name", "scopes", "expires", "revoke"),
     ),
 }  # fmt: skip
 app = build_app("python -m kits.sentiment", "Topics and sentiment of financial news.", VERBS, OPTIONS)

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.console import say, show_table
 from core.train.recipe import KitFacts, Trained, train_bundle
-from kits.sentiment.config import SentimentConfig, read_config
+from kits.sentiment.config import NotifyConfig, SentimentConfig, read_config
 from kits.sentiment.data import SPECS, load
 
 KIT = "sentiment"
@@ -40,7 +40,9 @@ def train_model(config: SentimentConfig, out: Path, *, resume: bool = False) -> 
     corpus = load(config)
     title, use = _USE[config.preset]
     facts = KitFacts(KIT, title, use, _LOAD.format(folder=out.name), config.preset)
-    return train_bundle(corpus, SPECS, config, out, facts, resume=resume)
+    # The model folder keeps its settings and is passed on: tokens of channels and passwords stay here.
+    kept = config.model_copy(update={"notify": NotifyConfig(), "store": SentimentConfig().store})
+    return train_bundle(corpus, SPECS, kept, out, facts, resume=resume)
 
 
 def run(*, out: Path, resume: bool = False, as_json: bool = False, **options: Any) -> dict[str, Any]:

@@ -32,7 +32,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "setting of wrong kind": ((*TRAIN, "--set", "train.epochs=often"), "train.epochs: got 'often'"),
     "unknown rung": ((*TRAIN, "--set", "train.rungs=magic"), "magic"),
     "two faults": ((*TRAIN, "--set", "train.lr=-1", "--set", "model.tunin=full"), "2 settings are wrong"),
-    "budget is no time": ((*TRAIN, "--budget", "soon"), "90s, 5m or 1h"),
+    "budget is no time": ((*TRAIN, "--budget", "soon"), "90s, 5m, 1h or 1d"),
     "unknown preset": ((*TRAIN, "--preset", "fr"), "en or zh"),
     "no configuration": ((*TRAIN, "--config", "{tmp}/none.toml"), "none.toml"),
     "configuration of unknown kind": ((*TRAIN, "--config", "{tmp}/set.yaml"), "a .toml or .json file"),

@@ -1,0 +1,1 @@
+"""How good the alarms are: history, recorded or with planted surges, on a virtual clock."""

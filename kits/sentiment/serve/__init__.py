@@ -1,0 +1,1 @@
+"""The monitor over HTTP: its API, its page, and what changes as it happens."""

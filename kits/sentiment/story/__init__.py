@@ -1,0 +1,1 @@
+"""Stories: reprints and rewrites of one report, which count once."""
