@@ -42,9 +42,7 @@ class Judge:
         min_stories: No alert on fewer distinct negative stories.
     """
 
-    def __init__(
-        self, grid: Grid, tally: Tally, expect: Expectations, errors: ErrorRates, min_stories: int
-    ) -> None:
+    def __init__(self, grid: Grid, tally: Tally, expect: Expectations, errors: ErrorRates, min_stories: int) -> None:
         self._grid, self._tally, self._expect = grid, tally, expect
         self._errors, self._least = errors, min_stories
 

@@ -47,9 +47,7 @@ class Tally:
         self._negative: dict[Place, set[str]] = {}
         self._changed: set[Place] = set()
 
-    def add(
-        self, window: int, at: float, item: str, story: str, sentiments: Iterable[tuple[str, str]]
-    ) -> list[Place]:
+    def add(self, window: int, at: float, item: str, story: str, sentiments: Iterable[tuple[str, str]]) -> list[Place]:
         """Count an item.
 
         Args:
@@ -83,9 +81,7 @@ class Tally:
             touched.append((series, window))
         return touched
 
-    def remember(
-        self, window: int, at: float, item: str, story: str, sentiments: Iterable[tuple[str, str]]
-    ) -> None:
+    def remember(self, window: int, at: float, item: str, story: str, sentiments: Iterable[tuple[str, str]]) -> None:
         """Learn of an item that is counted already."""
         leads = self._meet(story, window)
         for series, sentiment in sentiments:
@@ -144,8 +140,12 @@ class Tally:
 
     def negative_places(self, start: int, stop: int) -> list[Place]:
         """Where there are negative stories in the windows from ``start`` up to, but without, ``stop``, in order."""
-        places = ((series, window) for series, cells in self.counts.items() for window in range(start, stop)
-                  if window in cells and cells[window][NEGATIVE] > 0)
+        places = (
+            (series, window)
+            for series, cells in self.counts.items()
+            for window in range(start, stop)
+            if window in cells and cells[window][NEGATIVE] > 0
+        )
         return sorted(places)
 
     def forget_stories(self, last: int) -> None:
