@@ -17,7 +17,7 @@ from core.serve.page import choose_language
 from core.store.database import reading
 from kits.sentiment.serve import words
 from kits.sentiment.serve.chart import draw_spark, draw_timeline
-from kits.sentiment.serve.desk import At, Desk, Instant
+from kits.sentiment.serve.desk import At, Desk
 from kits.sentiment.serve.read import driving_stories, find_series
 from kits.sentiment.view import alerts, health, stories
 from kits.sentiment.view.now import Now
@@ -93,7 +93,7 @@ def series_page(
     series: str,
     days: Days = 7,
     sentiment: Literal["negative", "all"] = "negative",
-    until: Instant | None = None,
+    after: str | None = None,
 ) -> HTMLResponse:
     """One series over time, and its stories."""
     wanted = find_series(series)
@@ -102,8 +102,8 @@ def series_page(
         usual = desk.baseline.usual(connection, now)
         timeline = read_timeline(connection, now, wanted.key, now.ago(days=days), desk.window, usual)
         found = stories.list_stories(
-            connection, now.version, wanted, now.ago(days=days), until or now.clock + timedelta(seconds=1),
-            sentiment=None if sentiment == "all" else sentiment, limit=SHOWN_STORIES + 1,
+            connection, now.version, wanted, now.ago(days=days), now.clock + timedelta(seconds=1),
+            sentiment=None if sentiment == "all" else sentiment, after=after, limit=SHOWN_STORIES + 1,
         )  # fmt: skip
         return view.render(
             "series.html",
@@ -114,7 +114,7 @@ def series_page(
             chart=draw_timeline(timeline, view.zone, view.language),
             current=next((alert for alert in timeline.alerts if alert.is_open), None),
             stories=found[:SHOWN_STORIES],
-            earlier=found[SHOWN_STORIES - 1].last_at if len(found) > SHOWN_STORIES else None,
+            earlier=found[SHOWN_STORIES - 1].key if len(found) > SHOWN_STORIES else None,
             days=days,
             choices=DAYS,
             sentiment=sentiment,
@@ -141,18 +141,18 @@ def story_page(desk: At, request: Request, key: str, series: str = "") -> HTMLRe
 
 
 @router.get("/page/alerts")
-def alerts_page(desk: At, request: Request, before: Instant | None = None) -> HTMLResponse:
+def alerts_page(desk: At, request: Request, after: str | None = None) -> HTMLResponse:
     """The inbox: what needs attention, what is in hand, what is over, what is silenced."""
     with open_view(desk, request) as view:
         opened = alerts.open_alerts(view.connection)
-        past = alerts.past_alerts(view.connection, SHOWN_ALERTS + 1, before)
+        past = alerts.past_alerts(view.connection, SHOWN_ALERTS + 1, after)
         return view.render(
             "alerts.html",
             "alerts",
             firing=[alert for alert in opened if alert.state == "firing"],
             in_hand=[alert for alert in opened if alert.state == "acknowledged"],
             past=past[:SHOWN_ALERTS],
-            earlier=past[SHOWN_ALERTS - 1].opened_at if len(past) > SHOWN_ALERTS else None,
+            earlier=past[SHOWN_ALERTS - 1].id if len(past) > SHOWN_ALERTS else None,
             silences=alerts.list_silences(view.connection, view.now.clock),
         )
 

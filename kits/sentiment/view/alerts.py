@@ -102,18 +102,22 @@ def count_open(connection: Connection) -> int:
     )
 
 
-def past_alerts(connection: Connection, limit: int, before: datetime | None = None) -> list[AlertView]:
+def past_alerts(connection: Connection, limit: int, after: str | None = None) -> list[AlertView]:
     """Alerts that are over, the latest first.
 
     Args:
         connection: To read from.
         limit: Most of them.
-        before: Only those opened earlier.
+        after: Only those that come after this one; none if there is no such alert.
     """
     query = _alerts().where(alerts.c.state.not_in(OPEN))
-    if before is not None:
-        query = query.where(alerts.c.opened_at < before)
-    return [_alert(row) for row in connection.execute(query.order_by(alerts.c.opened_at.desc()).limit(limit))]
+    if after is not None:
+        other = alerts.alias()
+        opened_at = select(other.c.opened_at).where(other.c.id == after).scalar_subquery()
+        is_at_once = (alerts.c.opened_at == opened_at) & (alerts.c.id > after)
+        query = query.where((alerts.c.opened_at < opened_at) | is_at_once)
+    query = query.order_by(alerts.c.opened_at.desc(), alerts.c.id).limit(limit)
+    return [_alert(row) for row in connection.execute(query)]
 
 
 def series_alerts(connection: Connection, series: str, since: datetime) -> list[AlertView]:

@@ -54,7 +54,7 @@ def open_tables(folder: Path) -> Engine:
     """A database with the table of keys alone."""
     engine = open_database(f"sqlite:///{folder / 'site.db'}")
     with transaction(engine) as connection:
-        metadata.create_all(connection)
+        metadata.create_all(connection)  # unless they are there
     return engine
 
 
@@ -73,7 +73,7 @@ def make_app(
     """The server, its database, and the handle on its routes."""
     engine = open_tables(folder)
     pages = folder / "pages"
-    pages.mkdir()
+    pages.mkdir(exist_ok=True)
     steered = Steered(threading.Event(), threading.Semaphore(0))
     pulse = Pulse(lambda: steered.version, seconds=0.02)
 
