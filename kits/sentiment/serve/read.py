@@ -125,7 +125,7 @@ def alert(desk: At, id: str) -> AlertDetail:
         if found is None:
             raise HTTPException(404, "no such alert")
         series = parse_series(found.series) or Series("overall", "")
-        told = stories.read_stories(connection, found.model_version, series, driving_stories(found))
+        told = stories.read_stories(connection, found.model_version, series, found.driving)
         return AlertDetail(found, told, alerts.alert_history(connection, id), alerts.deliveries(connection, id))
 
 
@@ -169,8 +169,3 @@ def find_series(key: str) -> Series:
     if series is None:
         raise HTTPException(404, "no such series; expected overall, topic:NAME or company:NAME")
     return series
-
-
-def driving_stories(alert: alerts.AlertView) -> list[str]:
-    """The keys of the stories behind an alert, widest reach first."""
-    return [str(story["story"]) for story in alert.evidence.get("driving", ())]

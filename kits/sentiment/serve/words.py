@@ -135,8 +135,10 @@ def event_comment(event: AlertEvent, t: Words) -> str:
 def headline(overview: Overview, t: Words) -> str:
     """The state of things in a few words."""
     firing, in_hand = len(overview.firing), len(overview.acknowledged)
-    if not firing:
-        said = t["say_calm"]
+    if overview.overall is None and not firing:
+        said = t["empty_title"]
+    elif not firing:
+        said = t["say_learning" if overview.is_learning else "say_calm"]
     else:
         said = t["say_firing_one"] if firing == 1 else t["say_firing_many"].format(n=firing)
     return f"{said}{t['comma']}{t['say_in_hand'].format(n=in_hand)}" if in_hand else said

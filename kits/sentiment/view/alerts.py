@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Select, case, func, select
@@ -39,6 +39,16 @@ class AlertView:
     def is_open(self) -> bool:
         """It still asks for attention, or has it."""
         return self.state in OPEN
+
+    @property
+    def ends_at(self) -> datetime:
+        """The end of its last window."""
+        return self.last_window_at + timedelta(seconds=float(self.evidence.get("window_seconds", 0)))
+
+    @property
+    def driving(self) -> list[str]:
+        """The keys of the stories behind it, widest reach first."""
+        return [str(story["story"]) for story in self.evidence.get("driving", ())]
 
     @property
     def times_usual(self) -> float | None:

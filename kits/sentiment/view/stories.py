@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, exists, literal, select
 
 from kits.sentiment.store.schema import feedback, items, scores, stories
+from kits.sentiment.view.alerts import AlertView
 from kits.sentiment.view.series import Series, belongs
 
 MOST_ITEMS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """A story in few words."""
+
+    key: str
+    title: str
+    at: datetime
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +165,15 @@ def read_stories(connection: Connection, version: str | None, series: Series, ke
     rows = connection.execute(select(*(stories.c[name] for name in names)).where(stories.c.key.in_(keys)))
     found = {row.key: StoryView(*(*row, *first.get(row.key, ("", None, None)))) for row in rows}
     return [found[key] for key in keys if key in found]
+
+
+def lead_stories(connection: Connection, found: Iterable[AlertView]) -> dict[str, Headline]:
+    """By the id of an alert the first of the stories behind it, while it is kept."""
+    first = {alert.id: alert.driving[0] for alert in found if alert.driving}
+    wanted = (stories.c.key, stories.c.title, stories.c.first_at, stories.c.language)
+    query = select(*wanted).where(stories.c.key.in_(first.values()))
+    headlines = {row.key: Headline(*row) for row in connection.execute(query)}
+    return {id: headlines[key] for id, key in first.items() if key in headlines}
 
 
 def read_story(connection: Connection, version: str | None, key: str) -> StoryView | None:
