@@ -9,11 +9,13 @@ from typing import Any
 from core.console import say, show_table
 from core.data.columns import Column
 from core.data.example import Example, count_labels
-from core.data.load import Corpus, Record, TaskSpec, build_tasks, load_corpus
+from core.data.load import Corpus, Record, TaskSpec, build_tasks, load_corpus, report_rejected
+from core.data.privacy import redact
 from core.data.row import Rejected
 from core.errors import ConfigError, DataError
 from kits.support.config import SupportConfig, read_config
 from kits.support.reading import OUT_OF_SCOPE
+from kits.support.source.rasa import is_rasa, read_rasa
 
 SPECS = (TaskSpec("intent", "single"),)
 _TEXTS = ("utterance", "question", "query", "message", "sentence")
@@ -43,16 +45,49 @@ def make_example(record: Record, place: str, source: str) -> Example | Rejected:
 
 
 def load(config: SupportConfig) -> Corpus:
-    """Read all sources of the configuration.
+    """Read all sources of the configuration: tables, and Rasa's ``nlu.yml``.
 
     Raises:
         DataError: A source cannot be read, has no text column, or no row can be used.
     """
-    corpus = load_corpus(config.data, COLUMNS, make_example)
+    sources = config.data.sources
+    yamls = [source for source in sources if is_rasa(source)]
+    tables = [source for source in sources if source not in yamls]
+    read = _load_rasa(yamls, config)
+    if yamls and not tables:
+        return read
+    corpus = load_corpus(replace_sources(config, tables), COLUMNS, make_example)
     for source, columns in corpus.columns.items():
         if "text" not in columns:
             raise DataError("no text column", where=source, fix="name it: --map text=COLUMN")
-    return corpus
+    return Corpus(
+        [*corpus.examples, *read.examples],
+        [*corpus.rejected, *read.rejected],
+        (*corpus.sources, *read.sources),
+        corpus.columns,
+    )
+
+
+def _load_rasa(sources: Sequence[str], config: SupportConfig) -> Corpus:
+    examples: list[Example] = []
+    rejected: list[Rejected] = []
+    for source in sources:
+        for row in read_rasa(source):
+            if isinstance(row, Rejected):
+                rejected.append(row)
+                continue
+            text, intent, place = row
+            name = config.data.label.get(intent, intent)
+            made = make_example(
+                {"text": redact(text) if config.data.redact else text, "intent": (name,) if name else None},
+                place,
+                source,
+            )
+            (rejected if isinstance(made, Rejected) else examples).append(made)  # type: ignore[arg-type]
+    report_rejected(rejected, len(examples) + len(rejected))
+    if sources and not examples:
+        raise DataError("no utterance in it", where=", ".join(sources), expected="intents with examples")
+    return Corpus(examples, rejected, tuple(sources), {})
 
 
 def check(

@@ -12,12 +12,12 @@ from kits.support.config import SupportConfig, read_config
 from kits.support.data import SPECS, load
 
 KIT = "support"
-_LOAD = '''from kits.support import Reader
+_LOAD = """from kits.support import Reader
 
 reader = Reader.load("{folder}")
 for read in reader.read(["My new card has not come yet"]):
     print(reader.decide(read), read.intents[0], read.confidence)
-'''
+"""
 _USE = {
     "en": (
         "What customers want",
