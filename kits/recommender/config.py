@@ -94,6 +94,32 @@ class RankConfig(Section):
     )
 
 
+class DiversifyConfig(Section):
+    """What a list is made of beside its scores."""
+
+    method: Literal["mmr", "calibrated"] = Field("mmr", title="Against likeness, or for the history's categories")
+    trade_off: float = Field(0.3, title="0: by score alone; 1: by variety alone", ge=0, le=1)
+    per_category: int | None = Field(None, title="Most items of one category on a list (none: no cap)", ge=1)
+    per_author: int | None = Field(None, title="Most items of one author on a list (none: no cap)", ge=1)
+    pool: int = Field(100, title="Best candidates that a list is made from", ge=1, le=1000)
+    explore_slots: int = Field(0, title="Places of a served list that are filled at random, with logged chance", ge=0)
+
+
+class ExperimentConfig(Section):
+    """Two or more ways to make lists, compared by what is clicked."""
+
+    name: str = Field("", title="Name of the comparison; another one deals the users out anew")
+    buckets: dict[str, float] = Field({}, title="Bucket = its share of the users; all together 1")
+    trade_off: dict[str, float] = Field({}, title="Bucket = its diversify.trade_off")
+
+    @field_validator("buckets")
+    @classmethod
+    def _shares_add_up(cls, value: dict[str, float]) -> dict[str, float]:
+        if value and (min(value.values()) <= 0 or abs(sum(value.values()) - 1) > 1e-6):
+            raise ValueError("expected shares above 0 that add up to 1")
+        return value
+
+
 class RecommenderConfig(KitConfig):
     """All settings of ``kits.recommender``."""
 
@@ -103,6 +129,8 @@ class RecommenderConfig(KitConfig):
     train: ClickTrainConfig = Field(ClickTrainConfig(), title="Training")
     candidate: CandidateConfig = Field(CandidateConfig(), title="Candidates")
     rank: RankConfig = Field(RankConfig(), title="Ranker")
+    diversify: DiversifyConfig = Field(DiversifyConfig(), title="Variety of a list")
+    experiment: ExperimentConfig = Field(ExperimentConfig(), title="Comparison of buckets")
     store: StoreConfig = Field(StoreConfig(url="sqlite:///recommender.db"), title="Database")
     serve: ServeConfig = Field(ServeConfig(), title="HTTP")
 
