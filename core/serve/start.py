@@ -34,7 +34,8 @@ def serve(
         goes_on: Asked all the time; the server stops when it says no.
 
     Raises:
-        ServeError: The address is taken, or others could reach it and there is no key.
+        ConfigError: Others could reach the address, and there is no key.
+        ServeError: The address is taken, or not of this machine.
     """
     with reading(engine) as connection:
         has_keys = any(key.is_valid(datetime.now(UTC)) for key in list_keys(connection, keys))

@@ -135,9 +135,9 @@ def run(
     """The verb: serve until stopped, and with ``--source`` take items in, too.
 
     Raises:
-        ConfigError: The settings or options are wrong.
+        ConfigError: The settings or options are wrong, or the address is open to others without a key.
         ModelError: The model cannot be loaded.
-        ServeError: The address is taken, or open to others without a key.
+        ServeError: The address is taken, or not of this machine.
         StoreError: The database cannot be reached, or the monitor cannot go on.
     """
     if model is None and (source or notify):

@@ -109,6 +109,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     # Stories and items
     "story": ("Story", "报道"),
     "printed": ("{items} items, {sources} sources", "{items} 篇稿件，{sources} 个来源"),
+    "printed_by_one": ("{items} items, 1 source", "{items} 篇稿件，1 个来源"),
     "printed_one": ("1 item", "1 篇稿件"),
     "times": ("×{n}", "×{n}"),
     "first_told": ("first", "首发"),

@@ -152,10 +152,10 @@ def _routes(steered: Steered, pulse: Pulse) -> APIRouter:
 
 
 @contextmanager
-def running(app: FastAPI, settings: ServeConfig) -> Iterator[tuple[str, GracefulServer]]:
-    """The server on a real socket, as ``run_server`` runs it, but on a thread of the test's process."""
+def running(app: FastAPI, settings: ServeConfig, pulse: Pulse | None = None) -> Iterator[tuple[str, GracefulServer]]:
+    """A server on a real socket, as ``run_server`` runs it, but on a thread of the test's process."""
     listener = bind(settings)
-    server = make_server(app, settings, app.state.pulse.stop, lambda: True)
+    server = make_server(app, settings, (pulse or app.state.pulse).stop, lambda: True)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     while not server.started:

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from core.config import ServeConfig
-from core.errors import ServeError
+from core.errors import ConfigError, ServeError
 from core.serve.listen import bind, check_address, show_url
 from core.serve.signin import Link
 from core.serve.start import serve
@@ -18,7 +18,7 @@ from tests.core.serve.site import add_key, keys, make_app, open_tables
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "10.0.0.1", "monitor.example", "127.0.0.1.example"])
 def test_address_that_others_can_reach_needs_a_key(host: str) -> None:
-    with pytest.raises(ServeError, match="no API key yet"):
+    with pytest.raises(ConfigError, match="no API key yet"):
         check_address(host, has_keys=False)
     check_address(host, has_keys=True)
 
@@ -71,5 +71,5 @@ def test_start_refuses_an_address_that_others_can_reach_before_anything_is_built
     def build(link: Link | None) -> tuple[FastAPI, Callable[[], Awaitable[None]]]:
         raise AssertionError("built")
 
-    with pytest.raises(ServeError, match="no API key yet"):
+    with pytest.raises(ConfigError, match="no API key yet"):
         serve(open_tables(tmp_path), keys, ServeConfig(host="0.0.0.0", port=0), build)
