@@ -123,7 +123,7 @@ def replay(
     with progress("Replaying", len(events) + len(impressions)) as tick:
         for step in merge_times(events, impressions):
             at = step.at.timestamp()
-            settle(at)
+            settle(np.nextafter(at, np.inf) if isinstance(step, Event) else at)
             user = users.setdefault(step.user_id, User())
             if isinstance(step, Event):
                 number = catalog.number(step.item_id)
