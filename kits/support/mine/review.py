@@ -105,7 +105,7 @@ def mine(
     least = LEAST_COSINE
     if matcher is None:
         matcher, least = (
-            LatentMatcher(fit_latent([pair.answer for pair in mined], seed=config.seed)),
+            LatentMatcher(fit_latent([pair.answer for pair in mined], analyzer="char", seed=config.seed)),
             LEAST_COSINE_LATENT,
         )
     templates = find_templates(mined, matcher, least)
