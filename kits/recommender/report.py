@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.evaluate.canvas import COLORS, QUIET, Figure, axis, error_bars, figure, names_axis
 from core.evaluate.listwise import METRICS
-from core.evaluate.page import Grid, Page, Part
+from core.evaluate.sheet import Grid, Page, Part
 from kits.recommender.judge import LED, MODEL, Verdict
 from kits.recommender.learn import ALL, OWN, Learned
 from kits.recommender.log import Log

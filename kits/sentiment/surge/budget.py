@@ -16,9 +16,9 @@ from core.errors import ConfigError
 
 LARGEST_LEVEL = 0.05
 _DAYS = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "month": 365.25 / 12, "quarter": 365.25 / 4, "year": 365.25}
-_KINDS = ("topic", "company", "overall")
+KINDS = ("topic", "company", "overall")
 _CLAUSE = re.compile(
-    rf"(?P<count>\d+(?:\.\d+)?)\s+per\s+(?:(?P<kind>{'|'.join(_KINDS)}|series)\s+per\s+)?(?P<period>{'|'.join(_DAYS)})"
+    rf"(?P<count>\d+(?:\.\d+)?)\s+per\s+(?:(?P<kind>{'|'.join(KINDS)}|series)\s+per\s+)?(?P<period>{'|'.join(_DAYS)})"
 )
 
 
@@ -87,4 +87,4 @@ def parse_budget(text: str) -> Budget:
         rates[kind] = float(found["count"]) / _DAYS[found["period"]]
     together = rates.pop("together", None)
     usual = rates.get("series", next(iter(rates.values()), None))
-    return Budget({kind: rate for kind in _KINDS if (rate := rates.get(kind, usual)) is not None}, together)
+    return Budget({kind: rate for kind in KINDS if (rate := rates.get(kind, usual)) is not None}, together)
