@@ -49,6 +49,8 @@ LEFT_OUT = {  # numbers may have gaps; the rest is when and how often something 
 COUNTED = ("alert_events", "outbox", "dead_letters")
 # Not the vectors: each start drops those that nothing is compared with any more.
 TABLES = ("items", "stories", "scores", "windows", "alerts", "feeds", "models", *COUNTED)
+STUB = Path("stub")
+_NEEDED_BY_MODELS = ("torch", "transformers.models.bert.modeling_bert", "core.predict.engine", "core.predict.load")
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -69,7 +71,7 @@ class Trial:
     source: Path
     store: str
     hook: str
-    model: Path = Path("stub")
+    model: Path = STUB
     batch_rows: int = 16
     lease_seconds: float = deliver.LEASE_MARGIN_SECONDS
     most_file_bytes: int | None = None
@@ -110,7 +112,8 @@ def write_stream(path: Path, count: int) -> list[str]:
 def start(trial: Trial) -> tuple[ForkServerProcess, Connection]:
     """Start a monitor; what comes out of the connection says that it has begun."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    needed = () if trial.model == STUB else _NEEDED_BY_MODELS  # or each start would be slow
+    context.set_forkserver_preload([__name__, *needed])
     mine, its = context.Pipe(duplex=False)
     process = context.Process(target=run_monitor, args=(trial, its), daemon=True)
     process.start()
@@ -125,17 +128,19 @@ def run_monitor(trial: Trial, begun: Connection | None = None) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (trial.most_file_bytes, resource.RLIM_INFINITY))
     if begun is not None:
         os.dup2(os.open(trial.source.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
-        with suppress(BrokenPipeError):  # nobody wants to know
-            begun.send("begun")
+
+    def load(folder: Path) -> Reader:
+        """The stub, or a trained model; what comes after that is work."""
+        reader = StubReader(dimensions=16) if folder == STUB else load_reader(folder, WatchList({}))
+        if begun is not None:
+            with suppress(BrokenPipeError):  # nobody wants to know
+                begun.send("begun")
+        return reader
+
     store = open_store(trial.store)
     feed = FileFeed(trial.source, follow=False)
     Monitor(store, trial.model, load, [feed], trial.settings).run(once=True, is_replay=True)
     store.engine.dispose()
-
-
-def load(folder: Path) -> Reader:
-    """The stub, or a trained model."""
-    return StubReader(dimensions=16) if folder.name == "stub" else load_reader(folder, WatchList({}))
 
 
 def run_undisturbed(trial: Trial, folder: Path) -> Rows:
