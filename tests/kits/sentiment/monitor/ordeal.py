@@ -65,6 +65,7 @@ class Trial:
         model: Folder of a trained model; ``stub``: words are read instead of meaning.
         batch_rows: Items of one transaction.
         lease_seconds: A message that was under way at a kill is due again after about so long.
+        retry_seconds: Pause after the first delivery that fails.
         most_file_bytes: No file may grow beyond; None: any may.
     """
 
@@ -74,6 +75,7 @@ class Trial:
     model: Path = STUB
     batch_rows: int = 16
     lease_seconds: float = deliver.LEASE_MARGIN_SECONDS
+    retry_seconds: float = 0.1
     most_file_bytes: int | None = None
 
     @property
@@ -84,8 +86,8 @@ class Trial:
             Channel(name="chief", url=f"{self.hook}/chief", secret="key", escalation=True, language="zh"),
         )
         notify = NotifyConfig(
-            channels=channels, max_attempts=1000, first_retry_seconds=0.1, max_retry_seconds=1.0, send_seconds=0.5,
-            allow_private=True,
+            channels=channels, max_attempts=1000, send_seconds=0.5, allow_private=True,
+            first_retry_seconds=self.retry_seconds, max_retry_seconds=max(1.0, self.retry_seconds),
         )  # fmt: skip
         return SentimentConfig(
             feed=FeedConfig(batch_rows=self.batch_rows),
@@ -146,7 +148,7 @@ def run_monitor(trial: Trial, begun: Connection | None = None) -> None:
 def run_undisturbed(trial: Trial, folder: Path) -> Rows:
     """What is kept when nothing happens; nobody is told."""
     store = f"sqlite:///{folder / 'undisturbed.db'}"
-    process, _ = start(replace(trial, store=store, hook="http://127.0.0.1:9", batch_rows=256))
+    process, _ = start(replace(trial, store=store, hook="http://127.0.0.1:9", retry_seconds=3600.0, batch_rows=256))
     process.join()
     return read_rows(store)
 
