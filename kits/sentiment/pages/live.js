@@ -97,8 +97,8 @@
     });
     source.addEventListener("alert", (event) => {
       last = event.lastEventId;
-      announce(JSON.parse(event.data));
       refreshSoon();
+      announce(JSON.parse(event.data));
     });
     let isFirst = true;
     source.addEventListener("change", (event) => {
