@@ -167,7 +167,8 @@ def events_after(connection: Connection, number: int, missed: tuple[int, ...], l
         limit: Most of them.
     """
     wanted = (alert_events.c.number > number) | alert_events.c.number.in_(missed)
-    return [AlertEvent(*row) for row in connection.execute(_events().where(wanted).order_by(alert_events.c.number).limit(limit))]
+    query = _events().where(wanted).order_by(alert_events.c.number).limit(limit)
+    return [AlertEvent(*row) for row in connection.execute(query)]
 
 
 def last_event(connection: Connection) -> int:
