@@ -32,15 +32,15 @@ VERBS = {
         ("model", "data", "items", "map", "label", "report"), ("model",),
     ),
     "predict": Verb(
-        "kits.recommender.predict:run", "Write a list for every user of a table.",
+        "kits.recommender.command:predict", "Write a list for every user of a table.",
         ("model", "data", "map", "out", "k"), ("model",),
     ),
     "recommend": Verb(
-        "kits.recommender.predict:recommend", "Show one user's list.",
+        "kits.recommender.command:recommend", "Show one user's list.",
         ("model", "user", "history", "interests", "k", "explain"), ("model",),
     ),
     "similar": Verb(
-        "kits.recommender.predict:similar", "Show the items nearest to an item.", ("model", "item", "k"),
+        "kits.recommender.command:similar", "Show the items nearest to an item.", ("model", "item", "k"),
         ("model", "item"),
     ),
 }  # fmt: skip

@@ -83,11 +83,12 @@ class RankConfig(Section):
     """The second stage: a gradient-boosted ranker over features."""
 
     is_on: bool = Field(True, title="Rank with features (off: by the towers alone)")
-    trees: int = Field(400, title="Most trees", ge=1)
+    trees: int = Field(200, title="Most trees", ge=1)
     leaves: int = Field(31, title="Leaves of a tree", ge=2)
-    lr: float = Field(0.05, title="Shrinkage", gt=0, le=1)
+    lr: float = Field(0.1, title="Shrinkage", gt=0, le=1)
     min_leaf_rows: int = Field(50, title="Least rows in a leaf", ge=1)
-    folds: int = Field(3, title="Later stretches of training that are scored by models of the earlier ones", ge=1)
+    most_lists: int = Field(15_000, title="Latest training lists that the ranker learns from", ge=100)
+    folds: int = Field(2, title="Later stretches of training that are scored by models of the earlier ones", ge=1)
     half_life_days: float = Field(30.0, title="Popularity of late: a click counts half after so long", gt=0)
     check_fraction: float = Field(
         0.33, title="Latest share of the validation window that may refuse promotion", gt=0, lt=1

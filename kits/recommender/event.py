@@ -103,7 +103,7 @@ class Impression:
         item_ids: What was in it.
         weights: Of each item the largest weight of an event in this list; 0: shown and not touched.
         positions: Of each item, from 1; empty where not known.
-        propensities: Of each item; empty where not known.
+        propensities: Of each item, 0 where it was not drawn; empty where none was.
         impression_id: As in the log.
         is_sampled: Its negatives were drawn, not shown.
     """

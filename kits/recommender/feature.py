@@ -16,7 +16,7 @@ FEATURES = (
     "model_score",  # of the towers on the language model's vectors; filled in by the caller
     "text_nearest",  # cosine with the nearest text of the history
     "text_mean",  # mean cosine with the texts of the history
-    "text_latest",  # cosine with the latest text of the history
+    "text_latest",  # mean cosine with the latest texts of the history
     "text_disliked",  # cosine with the nearest text that was disliked
     "together",  # item-kNN: clicked by those who clicked the history
     "together_latest",  # the same with the latest clicks alone
@@ -34,51 +34,43 @@ FEATURES = (
     "user_click_rate",
     "user_days_since_event",
 )
-MODEL_SCORE = FEATURES.index("model_score")
+COLUMN = {name: place for place, name in enumerate(FEATURES)}
+MODEL_SCORE = COLUMN["model_score"]
 LATEST = 5
 HISTORY = 50
 SMOOTHING = 2.0
-NO_AGE = -1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What stands behind features: the items, their counters and their texts.
+    """What stands behind features: the items and their counters.
 
     Attributes:
         catalog: The items.
         tally: Their counters, as of now.
-        texts: Vectors of their texts ``(items, dimension)``, of length one.
     """
 
     catalog: Catalog
     tally: Tally
-    texts: NDArray[np.float32]
 
 
-def compute_features(
-    known: Known, user: User, items: NDArray[np.int64], at: float, wishes: NDArray[np.float32] | None = None
-) -> NDArray[np.float32]:
-    """The features of candidates for a user at a moment.
+def state_features(known: Known, user: User, items: NDArray[np.int64], at: float) -> NDArray[np.float32]:
+    """The features of candidates for a user at a moment, but for those that need texts.
 
     Args:
         known: As of ``at``.
         user: Likewise.
         items: Numbers of the candidates ``(candidates,)``.
         at: Epoch seconds.
-        wishes: Vectors of texts that stand for interests ``(wishes, dimension)``, beside the history.
 
     Returns:
-        ``(candidates, features)`` float32; NaN where something is not known, ``model_score`` always.
+        ``(candidates, features)`` float32; NaN where something is not known, and for texts and model.
     """
     catalog, tally = known.catalog, known.tally
     history, weights, times = user.recent(HISTORY)
     liked = history[weights > 0]
-    clicked = history[weights >= CLICK_WEIGHT]
-    columns = _text_columns(known.texts, liked, history[weights < 0], items, wishes)
-    columns |= _together_columns(tally, clicked, items)
-    published = catalog.published[items]
-    age = (at - published) / DAY
+    columns = _together_columns(tally, history[weights >= CLICK_WEIGHT], items)
+    age = (at - catalog.published[items]) / DAY
     age[~np.isfinite(age)] = np.nan
     ages = (at - catalog.published[liked]) / DAY
     ages = ages[np.isfinite(ages)]
@@ -89,37 +81,54 @@ def compute_features(
         "age_days": age,
         "days_since_first_click": tally.days_since_first(items, at),
         "days_since_click": tally.days_since_click(items, at),
-        "age_against_history": age - ages.mean() if len(ages) else np.full(len(items), np.nan),
         "category_affinity": _category_affinity(catalog, liked, items),
         "tag_affinity": _tag_affinity(catalog, liked, items),
-        "shown_before": np.array([user.shown.get(int(item), 0) for item in items], dtype=np.float64),
-        "history_events": np.full(len(items), float(len(history))),
-        "user_click_rate": np.full(len(items), user.clicks / user.shows if user.shows else np.nan),
-        "user_days_since_event": np.full(len(items), (at - times[-1]) / DAY if len(times) else np.nan),
+        "shown_before": np.array([user.shown.get(number, 0) for number in items.tolist()], dtype=np.float64),
     }
-    nothing = np.full(len(items), np.nan)
-    return np.stack([columns.get(name, nothing) for name in FEATURES], axis=1).astype(np.float32)
+    features = np.full((len(items), len(FEATURES)), np.nan, dtype=np.float32)
+    for name, values in columns.items():
+        features[:, COLUMN[name]] = values
+    features[:, COLUMN["history_events"]] = len(history)
+    if len(ages):
+        features[:, COLUMN["age_against_history"]] = age - ages.mean()
+    if user.shows:
+        features[:, COLUMN["user_click_rate"]] = user.clicks / user.shows
+    if len(times):
+        features[:, COLUMN["user_days_since_event"]] = (at - times[-1]) / DAY
+    return features
 
 
-def _text_columns(
+def fill_texts(
+    features: NDArray[np.float32],
     texts: NDArray[np.float32],
-    liked: NDArray[np.int64],
-    disliked: NDArray[np.int64],
+    history: NDArray[np.int64],
+    weights: NDArray[np.float32],
     items: NDArray[np.int64],
-    wishes: NDArray[np.float32] | None,
-) -> dict[str, NDArray[np.float64]]:
+    wishes: NDArray[np.float32] | None = None,
+) -> None:
+    """Set the features that come from texts, in place.
+
+    Args:
+        features: As ``state_features`` gives them ``(candidates, features)``.
+        texts: Vectors of all items by number, of length one ``(items, dimension)``.
+        history: Numbers of the latest items, the newest last ``(events,)``.
+        weights: Of these events ``(events,)``.
+        items: Numbers of the candidates ``(candidates,)``.
+        wishes: Vectors of texts that stand for interests ``(wishes, dimension)``, beside the history.
+    """
+    history, weights = history[-HISTORY:], weights[-HISTORY:]
     candidates = texts[items].T
-    taste = texts[liked]
+    taste = texts[history[weights > 0]]
     if wishes is not None:
         taste = np.concatenate([taste, wishes.astype(taste.dtype)])
-    columns = {}
     if len(taste):
-        cosines = np.asarray(taste @ candidates, dtype=np.float64)
-        columns["text_nearest"], columns["text_mean"] = cosines.max(axis=0), cosines.mean(axis=0)
-        columns["text_latest"] = cosines[-1]
+        cosines = taste @ candidates
+        features[:, COLUMN["text_nearest"]] = cosines.max(axis=0)
+        features[:, COLUMN["text_mean"]] = cosines.mean(axis=0)
+        features[:, COLUMN["text_latest"]] = cosines[-LATEST:].mean(axis=0)
+    disliked = history[weights < 0]
     if len(disliked):
-        columns["text_disliked"] = np.asarray(texts[disliked] @ candidates, dtype=np.float64).max(axis=0)
-    return columns
+        features[:, COLUMN["text_disliked"]] = (texts[disliked] @ candidates).max(axis=0)
 
 
 def _together_columns(

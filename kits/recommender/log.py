@@ -83,7 +83,7 @@ def _make_impression(key: tuple[str, str], rows: list[Event]) -> Impression:
         item_ids=tuple(item_ids),
         weights=tuple(_weight(shown[i]) for i in item_ids),
         positions=tuple(positions) if all(positions) else (),
-        propensities=tuple(propensities) if all(propensities) else (),
+        propensities=tuple(propensities) if any(propensities) else (),
         impression_id=key[1],
     )
 

@@ -16,7 +16,7 @@ from kits.recommender.candidate import Filter, Orders, find_candidates
 from kits.recommender.catalog import Catalog
 from kits.recommender.config import RecommenderConfig
 from kits.recommender.event import Event, Impression, Item
-from kits.recommender.feature import FEATURES, MODEL_SCORE, Known, compute_features
+from kits.recommender.feature import FEATURES, HISTORY, MODEL_SCORE, Known, fill_texts, state_features
 from kits.recommender.rank import Ranker
 from kits.recommender.shelf import Shelf
 from kits.recommender.tally import Tally
@@ -326,8 +326,9 @@ class Recommender:
         self._shelf.rebuild()
 
     def _rank(self, user: User, numbers: NDArray[np.int64], at: float, wishes: Floats | None) -> Ranking:
-        known = Known(self.catalog, self.tally, self._texts.rows)
-        features = compute_features(known, user, numbers, at, wishes)
+        features = state_features(Known(self.catalog, self.tally), user, numbers, at)
+        history, weights, _ = user.recent(HISTORY)
+        fill_texts(features, self._texts.rows, history, weights, numbers, wishes)
         mapped = None if wishes is None or not len(wishes) else self.tower.items(wishes)
         query = self.tower.query(user, self._shelf.rows, mapped)
         features[:, MODEL_SCORE] = self._shelf.rows[numbers] @ query

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from core.console import progress
 from kits.recommender.catalog import Catalog
 from kits.recommender.event import Event, Impression
-from kits.recommender.feature import FEATURES, Known, compute_features
+from kits.recommender.feature import FEATURES, HISTORY, Known, state_features
 from kits.recommender.rank import Lists
 from kits.recommender.tally import Tally
 from kits.recommender.user import User
@@ -30,9 +30,10 @@ class Replayed:
     Attributes:
         lists: Features and weights of the candidates.
         items: Number of each candidate ``(rows,)``.
-        histories: Of each list the numbers of the latest items, the newest last.
+        histories: Of each list the numbers of the latest ``HISTORY`` items, the newest last.
         history_weights: Of these events.
         users: Of each list.
+        names: Of each list its ``impression_id``.
         at: Epoch seconds of each list ``(lists,)``.
         propensities: Of each candidate ``(rows,)``; 0 where not logged.
         positions: Of each candidate ``(rows,)``; 0 where not logged.
@@ -43,6 +44,7 @@ class Replayed:
     histories: list[NDArray[np.int64]]
     history_weights: list[Floats]
     users: list[str]
+    names: list[str]
     at: NDArray[np.float64]
     propensities: Floats
     positions: NDArray[np.int64]
@@ -70,6 +72,7 @@ class Replayed:
             [self.histories[i] for i in kept],
             [self.history_weights[i] for i in kept],
             [self.users[i] for i in kept],
+            [self.names[i] for i in kept],
             self.at[chosen],
             self.propensities[rows],
             self.positions[rows],
@@ -89,29 +92,27 @@ def merge_times(events: Sequence[Event], impressions: Sequence[Impression]) -> I
 
 def replay(
     catalog: Catalog,
-    texts: Floats,
     tally: Tally,
     users: dict[str, User],
     events: Sequence[Event],
     impressions: Sequence[Impression],
     *,
-    history: int,
+    features_from: float = -np.inf,
 ) -> Replayed:
     """Move the state on through a log, and note what was known at each list.
 
     Args:
         catalog: The items.
-        texts: Vectors of their texts ``(items, dimension)``.
         tally: Moved on in place.
         users: Likewise.
         events: In the order of time.
         impressions: Likewise. A list whose negatives are sampled is not counted as shown.
-        history: So many latest events of a user are noted.
+        features_from: Lists shown before (epoch seconds) have histories but no features, which are dear.
     """
     features, weights, sizes, numbers = [], [], [], []
-    histories, history_weights, names, times = [], [], [], []
+    histories, history_weights, owners, names, times = [], [], [], [], []
     propensities, positions = [], []
-    known = Known(catalog, tally, texts)
+    known = Known(catalog, tally)
     tally.grow(len(catalog))
     waiting: list[tuple[float, Impression]] = []  # shown at this very instant: other lists of it must not know
 
@@ -122,7 +123,7 @@ def replay(
     with progress("Replaying", len(events) + len(impressions)) as tick:
         for step in merge_times(events, impressions):
             at = step.at.timestamp()
-            settle(at)
+            settle(np.nextafter(at, np.inf) if isinstance(step, Event) else at)
             user = users.setdefault(step.user_id, User())
             if isinstance(step, Event):
                 number = catalog.number(step.item_id)
@@ -131,14 +132,16 @@ def replay(
             else:
                 items = catalog.numbers(step.item_ids)
                 if 0 < sum(step.clicks) < len(items):
-                    latest, own, _ = user.recent(history)
-                    features.append(compute_features(known, user, items, at))
+                    latest, own, _ = user.recent(HISTORY)
+                    late = at >= features_from
+                    features.append(state_features(known, user, items, at) if late else blank(len(items)))
                     weights.append(np.array(step.weights, dtype=np.float32))
                     sizes.append(len(items))
                     numbers.append(items)
                     histories.append(latest)
                     history_weights.append(own)
-                    names.append(step.user_id)
+                    owners.append(step.user_id)
+                    names.append(step.impression_id)
                     times.append(at)
                     propensities.append(np.array(step.propensities or [0.0] * len(items), dtype=np.float32))
                     positions.append(np.array(step.positions or [0] * len(items), dtype=np.int64))
@@ -156,11 +159,17 @@ def replay(
         np.concatenate([np.zeros(0, np.int64), *numbers]),
         histories,
         history_weights,
+        owners,
         names,
         np.array(times),
         np.concatenate([none[:, 0], *propensities]),
         np.concatenate([np.zeros(0, np.int64), *positions]),
     )
+
+
+def blank(candidates: int) -> Floats:
+    """Features that are not computed."""
+    return np.full((candidates, len(FEATURES)), np.nan, dtype=np.float32)
 
 
 def _count_shown(catalog: Catalog, tally: Tally, users: dict[str, User], shown: Impression) -> None:

@@ -44,6 +44,7 @@ class Tally:
         self.together: list[dict[int, float]] = []
         self.shows_at = np.zeros(MOST_POSITIONS + 1, dtype=np.float64)
         self.clicks_at = np.zeros(MOST_POSITIONS + 1, dtype=np.float64)
+        self._shows = self._listed_clicks = 0.0
         self.size = 0
 
     def grow(self, items: int) -> None:
@@ -65,12 +66,14 @@ class Tally:
         if weight == 0:
             self._expected[item] += self.position_factor(place)
             self.shows_at[place] += 1
+            self._shows += 1
             return
         if weight < CLICK_WEIGHT:
             return
         if position is not None:
             self._shown_clicks[item] += 1
             self.clicks_at[place] += 1
+            self._listed_clicks += 1
         self._clicks[item] += 1
         if np.isnan(self._touched[item]):
             self._first[item], self._recent[item] = at, 1.0
@@ -112,13 +115,18 @@ class Tally:
             for start, end in zip((ends - arrays["together_rows"]).tolist(), ends.tolist(), strict=True)
         ]
         self.shows_at, self.clicks_at = arrays["shows_at"].copy(), arrays["clicks_at"].copy()
+        self._shows, self._listed_clicks = float(self.shows_at.sum()), float(self.clicks_at.sum())
         self.clock = float(arrays["clock"][0])
 
     def position_factor(self, place: int) -> float:
         """How much oftener than on the whole something at a position is clicked."""
         shows, clicks = self.shows_at[place], self.clicks_at[place]
-        rate = (self.clicks_at.sum() + 1.0) / (self.shows_at.sum() + PRIOR_SHOWS)
+        rate = self._rate()
         return float((clicks + PRIOR_SHOWS * rate) / (shows + PRIOR_SHOWS) / rate)
+
+    def _rate(self) -> float:
+        """Share of what is shown that is clicked."""
+        return (self._listed_clicks + 1.0) / (self._shows + PRIOR_SHOWS)
 
     def clicks(self, items: NDArray[np.int64]) -> NDArray[np.float64]:
         """Clicks so far ``(items,)``."""
@@ -142,7 +150,7 @@ class Tally:
 
         Source: the position-based model, e.g. Craswell et al. 2008; factors by counting, not by EM.
         """
-        rate = (self.clicks_at.sum() + 1.0) / (self.shows_at.sum() + PRIOR_SHOWS)
+        rate = self._rate()
         expected = self._expected[items] * rate
         prior = PRIOR_SHOWS * rate
         return np.asarray((self._shown_clicks[items] + prior) / (expected + prior))

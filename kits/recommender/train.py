@@ -5,21 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from core.console import say
-from core.model.bundle import check_target, new_bundle
-from core.model.latent import fit_latent
-from kits.recommender.catalog import Catalog
+from core.console import say, show_table
+from core.evaluate.page import write_page
+from core.model.bundle import check_target, new_bundle, write_document
+from kits.recommender.climb import CHOSEN_BY
 from kits.recommender.config import RecommenderConfig, read_config
 from kits.recommender.data import load
 from kits.recommender.folder import save_recommender
-from kits.recommender.predict import Recommender
-from kits.recommender.replay import replay
-from kits.recommender.tally import Tally
-from kits.recommender.tower import plain_tower
-from kits.recommender.user import User
+from kits.recommender.learn import Learned, learn
+from kits.recommender.report import draw_report, score_rows, write_card
 
 
-def train_model(config: RecommenderConfig, out: Path, *, resume: bool = False) -> Recommender:
+def train_model(config: RecommenderConfig, out: Path) -> Learned:
     """Train on the sources of a configuration and write the model folder ``out``.
 
     Raises:
@@ -28,21 +25,28 @@ def train_model(config: RecommenderConfig, out: Path, *, resume: bool = False) -
     """
     check_target(out)
     log = load(config)
-    catalog = Catalog(log.items.values())
-    texts = [item.text for item in catalog.items]
-    encoder = fit_latent(texts, config.model.text_dimensions, analyzer=config.train.analyzer, seed=config.seed)
-    vectors = encoder.encode(texts)
-    tally, users = Tally(config.rank.half_life_days), dict[str, User]()
-    replay(catalog, vectors, tally, users, log.events, [], history=config.model.history_items)
-    tower = plain_tower(vectors.shape[1], config.model.history_items)
-    recommender = Recommender(config, catalog, encoder, tower, texts=vectors, tally=tally, users=users)
+    learned = learn(log, config)
     with new_bundle(out) as folder:
-        save_recommender(recommender, folder, {"rung": "tfidf"})
-    return recommender
+        settings = {"rung": learned.chosen.name, "sources": list(log.sources)}
+        save_recommender(learned.recommender, folder, settings)
+        write_document(folder, "metrics.json", learned.document())
+        write_page(draw_report(learned, log), folder / "report.html")
+        write_card(learned, log, folder / "README.md", out.name)
+    return learned
 
 
 def run(*, out: Path, resume: bool = False, as_json: bool = False, **options: Any) -> dict[str, Any]:
-    """The verb: train, show what was tried and what it is worth."""
-    train_model(read_config(**options), out, resume=resume)
-    say(f"Model: {out}")
-    return {"model": str(out)}
+    """The verb: train, show what was tried and what it is worth.
+
+    ``resume`` is taken as every kit takes it; training has no checkpoints and begins anew.
+    """
+    learned = train_model(read_config(**options), out)
+    document = learned.document()
+    if not as_json:
+        tried = [(r["rung"], f"{r[CHOSEN_BY]:.4f}", r["seconds"], r["reason"]) for r in document["ladder"]]
+        show_table("Item vectors tried", ("rung", CHOSEN_BY, "seconds", "reason"), tried)
+        for name, verdict in learned.verdicts.items():
+            columns, rows = score_rows(verdict)
+            show_table(f"Test window, {name}: {verdict.lists} lists of {verdict.users} users", columns, rows)
+    say(f"Model: {out}   Report: {out / 'report.html'}   ({learned.seconds:.0f} s)")
+    return {"model": str(out), "chosen": learned.chosen.name, **document}

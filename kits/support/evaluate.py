@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from core.console import say
+from core.data.example import Example
 from core.data.load import has_labels
 from core.errors import DataError
 from core.evaluate.document import DataFacts, ModelFacts, Report
 from core.evaluate.report import write_report
+from core.evaluate.risk import mean_interval
 from core.predict.judge import judge, leave_out_seen, summarise
-from core.predict.load import load_baselines, load_model
+from core.predict.load import load_baselines
+from core.train.recipe import add_scores
 from core.train.show import show_scores
-from kits.support.config import SupportConfig, read_config
+from kits.support.config import read_config
 from kits.support.data import load
-from kits.support.train import KIT
+from kits.support.predict import Reader
+from kits.support.scope.build import assess_scope
 
 _TITLE = {"en": "Evaluation of model", "zh": "模型评估"}
 
@@ -47,7 +54,8 @@ def run(
         seed: Of the resampling.
         as_json: The caller prints the result; show no table.
     """
-    trained = load_model(model, SupportConfig, KIT)
+    reader = Reader.load(model)
+    trained = reader.model
     settings = read_config(base=trained.config, config=config, set=set, seed=seed, data=data, map=map, label=label)
     corpus = load(settings)
     labelled = [example for example in corpus.examples if has_labels(example, trained.tasks)]
@@ -56,9 +64,13 @@ def run(
         say(f"{seen} rows that the model was trained or chosen on are left out")
     if labelled and not examples:
         raise DataError("the model has seen all of these rows in training", where="--data", fix="give other rows")
-    samples = settings.evaluate.bootstrap_samples
-    reports = judge(trained, examples, load_baselines(trained), samples=samples, seed=settings.seed)
-    summary = summarise(reports, len(examples)) | {"left_out": seen, "model": trained.version}
+    baselines = load_baselines(trained)
+    reports = judge(trained, examples, baselines, samples=settings.evaluate.bootstrap_samples, seed=settings.seed)
+    addition = assess_scope(settings, trained, reader.scope, baselines, examples)
+    several = [example for example in corpus.examples if "intents" in example.labels]
+    summary = add_scores(summarise(reports, len(examples)), addition.summary)
+    summary = add_scores(summary, measure_several(reader, several))
+    summary |= {"left_out": seen, "model": trained.version}
     if not as_json:
         show_scores(summary)
     if report is not None:
@@ -69,8 +81,22 @@ def run(
                 data=DataFacts({"evaluated": len(examples), "left out": seen}, sources=corpus.sources),
                 tasks=reports,
                 language=settings.preset,
+                panels=addition.panels,
             ),
             report,
         )
         say(f"Report: {report}")
     return summary
+
+
+def measure_several(reader: Reader, several: Sequence[Example]) -> dict[str, Any]:
+    """On how many of the texts that ask for several intents exactly these are found; nothing without such texts."""
+    if not several:
+        return {}
+    found = [set(read.asked) for read in reader.read([example.text for example in several])]
+    right = np.array([names == set(example.labels["intents"]) for names, example in zip(found, several, strict=True)])
+    interval = mean_interval(right)
+    return {
+        "metrics": {"scope.several_found": float(right.mean())},
+        "intervals": {"scope.several_found": [interval.low, interval.high]},
+    }

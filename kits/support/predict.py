@@ -12,20 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.console import progress, say, show_table
-from core.data.example import Example, Task
+from core.data.example import Example
 from core.data.load import report_rejected, stream_records
 from core.data.row import Rejected
 from core.data.table import write_rows
 from core.errors import ConfigError, DataError
-from core.model.backbone import load_encoder, load_tokenizer, resolve_backbone
-from core.model.heads import TextClassifier
-from core.predict.engine import EncoderClassifier
 from core.predict.load import Model, load_model
 from core.predict.zeroshot import DescribedLabels, read_descriptions
 from kits.support.config import SupportConfig, read_config
 from kits.support.data import COLUMNS, make_example
-from kits.support.policy import Policy
 from kits.support.reading import OUT_OF_SCOPE, Decision, Understanding, detect_language
+from kits.support.scope.judge import Judged
+from kits.support.scope.part import cut_parts, second_wish
+from kits.support.scope.policy import Policy
+from kits.support.scope.scope import Scope, load_scope
 from kits.support.train import KIT
 
 WINDOW_ROWS = 4096
@@ -40,17 +40,13 @@ class Reader:
     ('card_not_arrived', 0.93)
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, scope: Scope) -> None:
         if not isinstance(model.config, SupportConfig):
             raise TypeError("a model of another kit")
-        self.model, self.config = model, model.config
+        self.model, self.config, self.scope = model, model.config, scope
         self.policy = Policy.of(model.config.policy)
-        folder = resolve_backbone(model.config.model.backbone)
-        self._matcher = EncoderClassifier(
-            TextClassifier(load_encoder(folder), (Task("match", "multi", ("match",)),)),
-            load_tokenizer(folder),
-            max_tokens=model.config.model.max_tokens,
-        )
+        (self._task,) = model.tasks
+        self._inside = np.array([label != OUT_OF_SCOPE for label in self._task.labels])
 
     @classmethod
     def load(cls, folder: str | Path, **options: Any) -> Reader:
@@ -63,12 +59,23 @@ class Reader:
         Raises:
             ModelError: The folder is damaged, hostile, or of another kit.
         """
-        return cls(load_model(Path(folder), SupportConfig, KIT, **options))
+        model = load_model(Path(folder), SupportConfig, KIT, **options)
+        return cls(model, load_scope(model, **options))
 
     @property
     def version(self) -> str:
         """Tells this model from every other."""
         return self.model.version
+
+    @property
+    def intents(self) -> tuple[str, ...]:
+        """The intents that the model knows."""
+        return tuple(label for label in self._task.labels if label != OUT_OF_SCOPE)
+
+    @property
+    def dimension(self) -> int:
+        """Of the vectors that ``embed`` makes."""
+        return self.scope.matcher.dimension
 
     def read(self, texts: Sequence[str]) -> list[Understanding]:
         """What each text asks for, in the order of ``texts``.
@@ -79,20 +86,51 @@ class Reader:
         check_texts(texts)
         if not texts:
             return []
-        (task,) = self.model.tasks
-        chances = self.model.probabilities([(text, None) for text in texts])[task.name]
-        return [_understand(text, task.labels, row) for text, row in zip(texts, chances, strict=True)]
+        parts = [cut_parts(text) for text in texts]
+        everything = [(text, None) for text in (*texts, *(part for cut in parts for part in cut))]
+        chances = self.model.probabilities(everything)[self._task.name]
+        judged = self.scope.judge(self._task.labels, chances[: len(texts)], texts)
+        found, start = [], len(texts)
+        for row, (text, cut) in enumerate(zip(texts, parts, strict=True)):
+            of_parts = chances[start : start + len(cut)]
+            start += len(cut)
+            found.append(self._understand(text, row, chances[row], of_parts, judged))
+        return found
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors of texts, ``(texts, dimension)`` float32: what means the same lies near."""
+        """Unit vectors of texts, ``(texts, dimension)`` float32: what means the same lies near.
+
+        Raises:
+            DataError: A text is no string.
+        """
         check_texts(texts)
-        vectors = self._matcher.embeddings([(text, None) for text in texts])
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.asarray(vectors / np.maximum(lengths, 1e-9), dtype=np.float32)
+        return self.scope.matcher.embed(texts)
 
     def decide(self, understanding: Understanding) -> Decision:
         """``answer``, ``clarify`` or ``hand_over``: what costs least by the stated costs."""
         return self.policy.decide(understanding)
+
+    def _understand(
+        self, text: str, row: int, chances: NDArray[np.float64], parts: NDArray[np.float64], judged: Judged
+    ) -> Understanding:
+        """The likeliest intents share what is left beside out-of-scope; those asked for may be two."""
+        outside = float(judged.outside[row])
+        inside = chances * self._inside
+        inside = inside / max(float(inside.sum()), 1e-12) * (1.0 - outside)
+        order = [int(i) for i in np.argsort(-inside, kind="stable") if self._inside[i]]
+        labels = self._task.labels
+        wish = second_wish(parts * self._inside) if len(parts) else None
+        both = wish is not None and wish[2] >= self.scope.facts.both_from
+        asked = (labels[wish[0]], labels[wish[1]]) if both and wish is not None else (labels[order[0]],)
+        return Understanding(
+            text,
+            tuple((labels[i], float(inside[i])) for i in order),
+            asked,
+            float(judged.first[row]),
+            float(judged.either[row]),
+            outside,
+            detect_language(text),
+        )
 
 
 def check_texts(texts: Sequence[str]) -> None:
@@ -106,23 +144,6 @@ def check_texts(texts: Sequence[str]) -> None:
     for position, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError("not a text", where=f"texts[{position}]", got=text, expected="a string")
-
-
-def _understand(text: str, labels: Sequence[str], row: NDArray[np.float64]) -> Understanding:
-    ranked = sorted(
-        ((label, float(p)) for label, p in zip(labels, row, strict=True) if label != OUT_OF_SCOPE),
-        key=lambda item: -item[1],
-    )
-    outside = float(sum(p for label, p in zip(labels, row, strict=True) if label == OUT_OF_SCOPE))
-    return Understanding(
-        text,
-        tuple(ranked),
-        (ranked[0][0],),
-        ranked[0][1],
-        sum(p for _, p in ranked[:2]),
-        outside,
-        detect_language(text),
-    )
 
 
 @dataclass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from core.train.recipe import KitFacts, Trained, train_bundle
 from core.train.show import describe_rungs, show_rungs, show_scores
 from kits.support.config import SupportConfig, read_config
 from kits.support.data import SPECS, load
+from kits.support.scope.build import extend_model
 
 KIT = "support"
 _LOAD = """from kits.support import Reader
@@ -43,7 +46,11 @@ def train_model(config: SupportConfig, out: Path, *, resume: bool = False) -> Tr
     facts = KitFacts(KIT, title, use, _LOAD.format(folder=out.name), config.preset)
     # The model folder is passed on: the address of the database, which may hold a password, stays here.
     kept = config.model_copy(update={"store": SupportConfig().store})
-    return train_bundle(corpus, SPECS, kept, out, facts, resume=resume)
+    several = [example for example in corpus.examples if "intents" in example.labels]
+    single = replace(corpus, examples=[example for example in corpus.examples if "intents" not in example.labels])
+    if several:
+        say(f"{len(several)} rows ask for several intents: they decide when two are found in one text")
+    return train_bundle(single, SPECS, kept, out, facts, resume=resume, extend=partial(extend_model, kept, several))
 
 
 def run(*, out: Path, resume: bool = False, as_json: bool = False, **options: Any) -> dict[str, Any]:

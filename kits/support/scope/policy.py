@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kits.support.config import PolicyConfig
 from kits.support.reading import Decision, Understanding
 
@@ -32,6 +35,11 @@ class Policy:
         """The policy of a configuration."""
         return cls(config.cost_wrong, config.cost_handoff, config.cost_clarify)
 
+    @property
+    def answer_from(self) -> float:
+        """The least probability of being right at which to answer is cheaper than to hand over."""
+        return max(0.0, 1.0 - self.cost_handoff / self.cost_wrong)
+
     def costs(self, confidence: float, either: float) -> dict[Decision, float]:
         """The expected cost of each decision.
 
@@ -50,3 +58,26 @@ class Policy:
         if len(read.intents) < 2:
             del costs["clarify"]
         return min(costs, key=costs.__getitem__)
+
+    def decide_many(
+        self, first: NDArray[np.float64], either: NDArray[np.float64], *, can_clarify: bool = True
+    ) -> NDArray[np.str_]:
+        """The decision for each of ``(rows,)`` probabilities."""
+        names = ("answer", "clarify", "hand_over")
+        clarify = self.cost_clarify + (1.0 - either) * self.cost_handoff if can_clarify else np.full(len(first), np.inf)
+        costs = np.stack([(1.0 - first) * self.cost_wrong, clarify, np.full(len(first), self.cost_handoff)])
+        return np.array(names)[costs.argmin(axis=0)]
+
+    def charge(
+        self, decisions: NDArray[np.str_], is_first: NDArray[np.bool_], is_either: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """What each decision really cost, ``(rows,)``.
+
+        Args:
+            decisions: ``(rows,)``.
+            is_first: Whether the likeliest intent is meant.
+            is_either: Whether one of the two likeliest is.
+        """
+        answer = np.where(is_first, 0.0, self.cost_wrong)
+        clarify = self.cost_clarify + np.where(is_either, 0.0, self.cost_handoff)
+        return np.select([decisions == "answer", decisions == "clarify"], [answer, clarify], self.cost_handoff)
