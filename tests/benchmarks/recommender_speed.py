@@ -1,4 +1,4 @@
-"""What reading each item once is worth while the encoder is tuned: ``python -m tests.benchmarks.recommender_speed training``.
+"""What reading each item once is worth in tuning: ``python -m tests.benchmarks.recommender_speed training``.
 
 The same lists of the sample data, backbone, updates and learning rates three times: every candidate and
 every history item of every list read by the encoder for itself; each distinct item of a batch once; and
