@@ -13,6 +13,7 @@ import numpy as np
 from core.console import say
 from core.evaluate.offpolicy import Estimate
 from kits.recommender.baseline import score_baselines
+from kits.recommender.beyond import Character, as_document, characterise
 from kits.recommender.climb import CHOSEN_BY, Rung, climb
 from kits.recommender.config import RecommenderConfig
 from kits.recommender.event import Event
@@ -43,6 +44,7 @@ class Learned:
         alarms: Reasons to distrust it.
         verdicts: Kind of lists to what was found on the test window; empty where there is none.
         policy: What the towers would have earned in the places that the log filled by chance; None without such.
+        characters: What lists of ten at the end of the log are like.
         seconds: Without reading the data.
     """
 
@@ -54,6 +56,7 @@ class Learned:
     alarms: list[Alarm]
     verdicts: dict[str, Verdict]
     policy: dict[str, Estimate] | None
+    characters: dict[str, Character]
     seconds: float
 
     def document(self) -> dict[str, Any]:
@@ -71,6 +74,7 @@ class Learned:
                 for r in self.rungs
             ],
             "ranker": {"is_promoted": self.promotion.is_promoted, "reason": self.promotion.reason},
+            "lists": as_document(self.characters),
             "off_policy": {
                 name: [round(number, 4) for number in (own.value, own.interval.low, own.interval.high)]
                 for name, own in (self.policy or {}).items()
@@ -116,8 +120,9 @@ def learn(log: Log, config: RecommenderConfig) -> Learned:
         join(windows.select, windows.check), windows.test, windows.catalog, kept.texts, kept.tower,
         samples=config.evaluate.bootstrap_samples, seed=config.seed,
     )  # fmt: skip
+    characters = characterise(recommender, config.seed)
     seconds = time.monotonic() - begun
-    return Learned(recommender, windows, rungs, kept, promotion, alarms, verdicts, policy, seconds)
+    return Learned(recommender, windows, rungs, kept, promotion, alarms, verdicts, policy, characters, seconds)
 
 
 def judge_test(log: Log, windows: Windows, recommender: Recommender) -> dict[str, Verdict]:
