@@ -14,7 +14,6 @@ async function swap(address) {
   document.querySelector(".desk").replaceWith(page.querySelector(".desk"));
   history.replaceState(null, "", address);
   if (held) document.querySelector(`.desk [name="${CSS.escape(held)}"]`)?.focus();
-  dispatchEvent(new Event("listchange"));
 }
 
 document.addEventListener("click", (event) => {

@@ -87,11 +87,9 @@ def listed(page: Any) -> list[str]:
 
 def swapped(page: Any, act: Any) -> None:
     """Do something, and wait until the list has changed in its place."""
-    page.evaluate(
-        "() => { window.isSwapped = false; addEventListener('listchange', () => { window.isSwapped = true; }); }"
-    )
+    page.evaluate("() => { document.querySelector('.desk').dataset.old = ''; }")
     act()
-    page.wait_for_function("window.isSwapped")
+    page.wait_for_selector(".desk:not([data-old])")
 
 
 def test_reader_list_reasons_slider_and_what_if(page: Any) -> None:
