@@ -35,6 +35,7 @@ _RECOMMENDER_FILES = (
     "users.json",
     "users.safetensors",
 )
+_LATENT_FILES = ("latent.json", "latent.safetensors")
 _ENCODER_FILES = ("config.json", "model.safetensors", "tokenizer.json", "heads.safetensors")
 FILES = frozenset(
     [
@@ -50,7 +51,10 @@ FILES = frozenset(
         "probe/heads.safetensors",
         *_RECOMMENDER_FILES,
         *(f"model/{name}" for name in (*_ENCODER_FILES, *_LINEAR_FILES)),
-        *(f"tfidf/{name}" for name in _LINEAR_FILES),
+        *(f"tfidf/{name}" for name in (*_LINEAR_FILES, *_LATENT_FILES)),
+        *(f"match/{name}" for name in (*_ENCODER_FILES, *_LATENT_FILES)),
+        "scope/scope.json",
+        "scope/neighbours.safetensors",
     ]
 )
 

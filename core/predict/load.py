@@ -183,8 +183,6 @@ def load_baselines(model: Model) -> dict[str, tuple[Classifier, dict[str, Calibr
         found["tfidf"] = model.classifier.linear
         if model.settings.rung == "blend":
             found["probe"] = model.classifier.encoder
-        for name in found:  # the parts of a blend are on one scale: no temperature is left
-            calibrations[name] = {task: Calibration(1.0, c.thresholds) for task, c in calibrations[name].items()}
     elif model.settings.rung in calibrations:
         found[model.settings.rung] = model.classifier
     if (folder / "tfidf").is_dir():

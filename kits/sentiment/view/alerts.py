@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Select, case, func, select
@@ -39,6 +39,16 @@ class AlertView:
     def is_open(self) -> bool:
         """It still asks for attention, or has it."""
         return self.state in OPEN
+
+    @property
+    def ends_at(self) -> datetime:
+        """The end of its last window."""
+        return self.last_window_at + timedelta(seconds=float(self.evidence.get("window_seconds", 0)))
+
+    @property
+    def driving(self) -> list[str]:
+        """The keys of the stories behind it, widest reach first."""
+        return [str(story["story"]) for story in self.evidence.get("driving", ())]
 
     @property
     def times_usual(self) -> float | None:
@@ -102,18 +112,22 @@ def count_open(connection: Connection) -> int:
     )
 
 
-def past_alerts(connection: Connection, limit: int, before: datetime | None = None) -> list[AlertView]:
+def past_alerts(connection: Connection, limit: int, after: str | None = None) -> list[AlertView]:
     """Alerts that are over, the latest first.
 
     Args:
         connection: To read from.
         limit: Most of them.
-        before: Only those opened earlier.
+        after: Only those that come after this one; none if there is no such alert.
     """
     query = _alerts().where(alerts.c.state.not_in(OPEN))
-    if before is not None:
-        query = query.where(alerts.c.opened_at < before)
-    return [_alert(row) for row in connection.execute(query.order_by(alerts.c.opened_at.desc()).limit(limit))]
+    if after is not None:
+        other = alerts.alias()
+        opened_at = select(other.c.opened_at).where(other.c.id == after).scalar_subquery()
+        is_at_once = (alerts.c.opened_at == opened_at) & (alerts.c.id > after)
+        query = query.where((alerts.c.opened_at < opened_at) | is_at_once)
+    query = query.order_by(alerts.c.opened_at.desc(), alerts.c.id).limit(limit)
+    return [_alert(row) for row in connection.execute(query)]
 
 
 def series_alerts(connection: Connection, series: str, since: datetime) -> list[AlertView]:

@@ -33,14 +33,14 @@ from tests.kits.sentiment.simulate import (
 
 Item = tuple[datetime, str, str, tuple[tuple[str, str], ...]]
 SURGE = SurgeConfig(window="1h", scales=(1, 3), lateness="2h", history_days=3, min_history_days=1, min_stories=3)
-ALERT = AlertConfig(budget="1 per topic per day", cooldown_windows=3, resolve_windows=2)
+ALERT = AlertConfig(budget="4 per topic per day", cooldown_windows=3, resolve_windows=2)
 STORY = StoryConfig(hours=6)
 ERRORS = ErrorRates(0.9, 0.05, 200)
 LATENESS = 7199.0
 
 
 def make_items(seed: int, hours: int = 70) -> list[Item]:
-    """Hours of news with bursts, reprints, and stories that lie in several series with different sentiments."""
+    """Hours of news with bursts, reprints within the time a story lasts, and stories with several sentiments."""
     rng = random.Random(seed)
     items: list[Item] = []
     for hour in range(hours):
@@ -48,7 +48,8 @@ def make_items(seed: int, hours: int = 70) -> list[Item]:
         for _ in range(rng.randint(0, 2 * usual)):
             number = len(items)
             at = MONDAY + timedelta(hours=hour, seconds=rng.randint(0, 3599))
-            story = f"s{rng.randint(max(0, number - 30), number)}" if rng.random() < 0.5 else f"s{number}"
+            told = [row[2] for row in items[-30:] if at - row[0] < timedelta(hours=STORY.hours)]
+            story = rng.choice(told) if told and rng.random() < 0.5 else f"s{number}"
             mood = rng.choice(["negative", "negative", "neutral", "positive"])
             series = [("overall", mood)]
             if rng.random() < 0.7:
