@@ -12,6 +12,20 @@ OPTIONS = {
     "text": Option(list[str], "A text to read; may be given several times.", flag="--text"),
     "intents": Option(Path, "TOML with a line on each intent: reads without a trained model."),
     "report": Option(Path, "Also write the HTML report here."),
+    "faq": Option(list[str], "Questions with approved answers; may be given several times.", flag="--faq"),
+    "knowledge": Option(list[Path], "index: a folder of pages; may be given several times.", flag="--knowledge"),
+    "responses": Option(Path, "index: TOML with the approved answer for each intent."),
+    "slots": Option(Path, "index: TOML with what answers need from the customer."),
+    "store": Option(str, "Database: sqlite:///FILE or postgresql+psycopg://…"),
+    "assistant": Option(Path, "Folder of an assistant, as index made it."),
+    "stories": Option(list[Path], "test: YAML with conversations; may be given several times.", flag="--stories"),
+    "junit": Option(Path, "test: also write the outcome as JUnit XML here."),
+    "name": Option(str, "key: whose key it is."),
+    "scopes": Option(str, "key: what it may do: read, write, admin.", default="read"),
+    "expires": Option(str, "key: void after so long: 12h, 90d."),
+    "revoke": Option(bool, "key: make the key of this name void.", default=False),
+    "customer": Option(str, "chat: private or business.", default="private"),
+    "conversation": Option(str, "chat: go on with the conversation of this name."),
 }
 VERBS = {
     "check": Verb(
@@ -29,6 +43,26 @@ VERBS = {
     "predict": Verb(
         "kits.support.predict:run", "Say what customers want, and what should be done.",
         ("model", "data", "map", "out", "text", "intents"),
+    ),
+    "index": Verb(
+        "kits.support.index.run:run", "Make an assistant of a model, approved answers, FAQ and pages, or update it.",
+        ("out", "model", "faq", "knowledge", "responses", "slots", "store", "preset", "map"), ("out",),
+    ),
+    "test": Verb(
+        "kits.support.rehearse.run:run", "Hold conversations that are written down, and say where they go wrong.",
+        ("assistant", "stories", "junit"), ("assistant", "stories"),
+    ),
+    "serve": Verb(
+        "kits.support.serve.server:run", "Serve the API and the pages: chat, agents' desk, knowledge, figures.",
+        ("assistant", "store"), ("assistant",),
+    ),
+    "key": Verb(
+        "kits.support.serve.keys:run", "Make an API key, list all, or revoke one.",
+        ("assistant", "store", "name", "scopes", "expires", "revoke"), ("assistant",),
+    ),
+    "chat": Verb(
+        "kits.support.assistant.chat:run", "Talk with the assistant in the terminal.",
+        ("assistant", "customer", "conversation", "store"), ("assistant",),
     ),
 }  # fmt: skip
 app = build_app("python -m kits.support", "Support dialogue: intents, answers with sources, hand-over.", VERBS, OPTIONS)
