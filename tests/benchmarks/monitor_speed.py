@@ -39,7 +39,7 @@ from kits.sentiment.store.store import open_store
 from tests.benchmarks.monitor_crash import train
 from tests.databases import own_database
 from tests.kits.sentiment.mailbox import Answer, Post, answer, open_receiver
-from tests.kits.sentiment.news import StubReader, make_records
+from tests.kits.sentiment.news import START, StubReader, make_records
 
 PER_HOUR = 500.0
 PAGE_BYTES = 4096
@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=30.0, help="how long items come at half load")
     parser.add_argument("--memory-items", type=int, default=200_000)
+    parser.add_argument("--per-hour", type=float, default=PER_HOUR, help="of the stream's clock, for the memory")
     parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--only", choices=("stub", "model", "memory"))
     options = parser.parse_args()
@@ -64,7 +65,7 @@ def main() -> None:
             reader = load_reader(train(folder), WatchList({}))
             found["model"] = measure(reader, options.items // 4, options, folder)
         if options.only in (None, "memory"):
-            found["memory"] = measure_memory(options.memory_items, options.store, folder)
+            found["memory"] = measure_memory(options.memory_items, options.per_hour, options.store, folder)
     print(json.dumps(vars(options) | found, indent=1))
 
 
@@ -154,9 +155,9 @@ def note_time(told: list[float]) -> Answer:
     return give
 
 
-def measure_memory(count: int, kind: str, folder: Path) -> dict[str, Any]:
+def measure_memory(count: int, per_hour: float, kind: str, folder: Path) -> dict[str, Any]:
     """Resident memory while so many items are taken in."""
-    feed = WatchedFeed(count, every=max(1, count // 10))
+    feed = WatchedFeed(count, per_hour, every=max(1, count // 10))
     found = take_in(StubReader(), feed, count, kind, folder)
     return {"items_per_second": round(found["items_per_second"], 1), "items": feed.marks, "megabytes": feed.megabytes}
 
@@ -235,16 +236,15 @@ class WatchedFeed:
 
     Args:
         count: Of its items.
+        per_hour: How many arrive in an hour of the stream.
         every: After so many memory is looked at.
     """
 
     name = address = "watched"
     pause_seconds = 0.0
 
-    def __init__(self, count: int, every: int) -> None:
-        self._count, self._every = count, every
-        self._records: list[dict[str, Any]] = []
-        self._first = 0
+    def __init__(self, count: int, per_hour: float, every: int) -> None:
+        self._count, self._per_hour, self._every = count, per_hour, every
         self.marks: list[int] = []
         self.megabytes: list[float] = []
 
@@ -256,7 +256,7 @@ class WatchedFeed:
             gc.collect()
             self.marks.append(start)
             self.megabytes.append(round(resident_megabytes(), 1))
-        chunk = make_chunk(start, stop)
+        chunk = make_chunk(start, stop, self._per_hour)
         return Batch(tuple(Record(record, "") for record in chunk), str(stop), is_last=stop == self._count)
 
     def close(self) -> None:
@@ -265,10 +265,10 @@ class WatchedFeed:
         self.megabytes.append(round(resident_megabytes(), 1))
 
 
-def make_chunk(start: int, stop: int) -> list[dict[str, Any]]:
+def make_chunk(start: int, stop: int, per_hour: float) -> list[dict[str, Any]]:
     """Some records of an endless stream."""
-    begins = datetime(2026, 3, 2, tzinfo=UTC) + timedelta(hours=start / PER_HOUR)
-    made = make_records(stop - start, seed=start, per_hour=PER_HOUR, start=begins)
+    begins = START + timedelta(hours=start / per_hour)
+    made = make_records(stop - start, seed=start, per_hour=per_hour, start=begins)
     return [record | {"id": f"w{start}-{record['id']}"} for record in made]
 
 

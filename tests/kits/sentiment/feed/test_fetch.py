@@ -93,9 +93,7 @@ def test_redirect_from_outside_leads_nowhere_inside(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(guard, "is_public", lambda address: str(address) == "127.0.0.2")
     for module in (guard, fetch):
         monkeypatch.setattr(module, "is_private", lambda address: str(address) == "127.0.0.1")
-    with open_site() as outside, open_site() as inside:
-        outside.server.socket.close()
-        outside.server.socket = socket.create_server(("127.0.0.2", outside.port))
+    with open_site(host="127.0.0.2") as outside, open_site() as inside:
         outside.paths["/"] = lambda request: request.answer(302, location=location.format(port=inside.port))
         inside.paths["/"] = lambda request: request.answer(200, b"secret")
         with pytest.raises(FeedError):

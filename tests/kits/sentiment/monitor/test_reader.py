@@ -55,12 +55,15 @@ def test_reading_does_not_hang_on_what_else_is_in_the_batch(reader: ModelReader)
     assert {item.key: reader.read([item])[0][0] for item in items} == whole
 
 
-def test_watched_company_is_found_in_text_and_marking_and_shares_the_judgement(reader: ModelReader) -> None:
+def test_watched_company_is_found_in_text_and_marking_and_judged_by_itself(reader: ModelReader, model: Path) -> None:
     items = make_items()
     items[1] = replace(items[1], entity="ACM")
     readings, _ = reader.read(items)
     assert [list(reading.companies) for reading in readings] == [[], ["ACME"], ["ACME"], [], [], ["ACME"]]
-    assert all(judged == reading.whole for reading in readings for judged in reading.companies.values())
+    mentions = [row for row, reading in enumerate(readings) if reading.companies]
+    opinions = Scorer.load(model).score([items[row].title for row in mentions], ["Acme Corp"] * len(mentions))
+    judged = [readings[row].companies["ACME"].sentiment for row in mentions]
+    assert judged == [opinion.sentiment for opinion in opinions]
     assert readings[2].sentiments().keys() >= {"overall", "company:ACME"}
 
 

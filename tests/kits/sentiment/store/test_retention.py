@@ -28,14 +28,15 @@ from kits.sentiment.store.schema import (
 from kits.sentiment.store.store import MonitorStore, open_store
 from tests.kits.sentiment.monitor.test_ledger import ITEMS, deliver, open_ledger
 
+FEW = ITEMS[:300]
 LAST = ITEMS[-1].ingested_at
-MIDDLE = ITEMS[450].ingested_at
+MIDDLE = FEW[150].ingested_at
 
 
 @pytest.fixture
 def store(database: str) -> Iterator[MonitorStore]:
     store = open_store(database)
-    open_ledger(store).take_in([deliver(ITEMS)])
+    open_ledger(store).take_in([deliver(FEW)])
     yield store
     store.engine.dispose()
 
@@ -58,21 +59,22 @@ def delete_all(store: MonitorStore, before: Any, compared_before: Any = None) ->
 def test_items_go_by_their_arrival_with_scores_and_vectors(store: MonitorStore) -> None:
     delete_all(store, MIDDLE)
     kept = {row.key for row in rows(store, items)}
-    assert kept == {item.key for item in ITEMS if item.ingested_at >= MIDDLE}
+    assert kept == {item.key for item in FEW if item.ingested_at >= MIDDLE}
     assert {row.item for row in rows(store, scores)} == kept
     assert {row.item for row in rows(store, vectors)} <= kept
     assert {row.key for row in rows(store, stories)} >= {row.story for row in rows(store, items)}
 
 
 def test_step_is_small(store: MonitorStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "STEP_ROWS", 50)
+    monkeypatch.setattr(retention, "STEP_ROWS", 20)
     steps = delete_all(store, LAST + timedelta(days=1))
     assert len(steps) > 10
-    assert max(steps) <= 50 * len(metadata.tables)
+    assert max(steps) <= 20 * len(metadata.tables)
     assert rows(store, items) == rows(store, stories) == []
 
 
 def test_open_alert_stays_and_one_that_is_over_goes_with_its_history(store: MonitorStore) -> None:
+    open_ledger(store).take_in([deliver(ITEMS[len(FEW) :])])
     with transaction(store.engine) as connection:
         ids = list(connection.execute(select(alerts.c.id).order_by(alerts.c.id)).scalars())
         connection.execute(update(alerts).values(state="resolved"))
