@@ -88,7 +88,7 @@ def _live_and_die(address: str, key: str, number: int, chance: random.Random, se
         if child == 0:
             _serve(address, listener, settings)
         try:
-            _wait_until_ready(port)
+            wait_until_ready(port)
             is_over, lock = threading.Event(), threading.Lock()
             seeds = [chance.random() for _ in range(CLIENTS)]
             clients = [
@@ -120,7 +120,8 @@ def _serve(address: str, listener: socket.socket, settings: ServeConfig) -> None
     os._exit(1)
 
 
-def _wait_until_ready(port: int) -> None:
+def wait_until_ready(port: int) -> None:
+    """Return when a server answers."""
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         with suppress(OSError, HTTPException), closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
