@@ -52,7 +52,7 @@ VERBS = {
         ("data", "map", "label", "out", "model", "review", "faq"),
     ),
     "index": Verb(
-        "kits.support.assistant.build:run", "Make an assistant of model, approved answers, FAQ and pages; or update it.",
+        "kits.support.assistant.build:run", "Make or update an assistant: model, approved answers, FAQ, pages.",
         ("out", "model", "faq", "knowledge", "responses", "slots", "store", "preset", "map"), ("out",),
     ),
     "test": Verb(
