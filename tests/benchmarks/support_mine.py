@@ -44,7 +44,7 @@ def main() -> None:
     entries = [entry for entry in load_faq([str(SAMPLE / "faq.csv")]).items if entry.valid_until is None]
     for name, trusted in (("alone", []), ("with_faq", [f"{e.question} {e.answer}" for e in entries])):
         answers = [pair.answer for pair in mined]
-        matcher = LatentMatcher(fit_latent([*answers, *trusted]))
+        matcher = LatentMatcher(fit_latent([*answers, *trusted], analyzer="char"))
         doubts = find_contradictions(answers, [pair.conversation for pair in mined], trusted, matcher)
         remarked = {place[mined[row].place] for row in doubts}
         _, rows = mine(conversations, SupportConfig(), matcher=None, trusted=trusted)

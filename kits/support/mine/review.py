@@ -115,7 +115,7 @@ def mine(
     least = LEAST_COSINE
     if matcher is None:
         texts = [*(pair.answer for pair in mined), *trusted]
-        matcher, least = LatentMatcher(fit_latent(texts, seed=config.seed)), LEAST_COSINE_LATENT
+        matcher, least = LatentMatcher(fit_latent(texts, analyzer="char", seed=config.seed)), LEAST_COSINE_LATENT
     answers, groups = [pair.answer for pair in mined], [pair.conversation for pair in mined]
     doubts = find_contradictions(answers, groups, trusted, matcher)
     templates = find_templates(mined, matcher, least, doubts)
