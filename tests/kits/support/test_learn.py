@@ -24,7 +24,7 @@ def test_corrections_and_unanswered_questions_are_proposed_without_personal_data
     wrong = assistant.reply("c1", "my card of ann@example.com is lost")
     assert wrong.turn is not None
     assistant.store.judge(wrong.turn, "down", "helga", NOW, intent="card_stolen")
-    for number, text in enumerate(("do you sell gold bars?", "do you sell gold bars please", "a joke on penguins")):
+    for number, text in enumerate(("a joke on gold bars", "a joke on gold bars please", "a joke on penguins")):
         assistant.reply(f"d{number}", text)
         assistant.reply(f"d{number}", text)
     reader = assistant.voices["en"].reader
