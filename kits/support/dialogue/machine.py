@@ -29,7 +29,7 @@ from kits.support.dialogue.slot import Found, find_slots
 from kits.support.dialogue.state import State
 from kits.support.dialogue.topic import Topic, leave_out, read_topic
 from kits.support.dialogue.voice import Voice
-from kits.support.reading import Understanding
+from kits.support.reading import OUT_OF_SCOPE, Understanding
 
 MOST_TRIES = 3  # a slot is asked for so often
 SURE_SMALL_TALK = 0.6
@@ -116,6 +116,8 @@ def _find_topic(
     alone = read_topic(heard.alone, evidence, served=served)
     if asks_who_answers(heard.text):
         alone = leave_out(alone, voice.person_intents)
+    if alone.intents[0] in voice.person_intents and _may_be_nothing(alone, voice):
+        alone = Topic((OUT_OF_SCOPE,), alone.outside, alone.outside, alone.ranked)
     is_sure = _is_sure(alone, voice)
     if heard.joined is None or (is_sure and (not is_carrying or _is_light(alone, voice))):
         return alone, evidence
@@ -241,6 +243,12 @@ def _changes_topic(state: State, heard: Heard, voice: Voice) -> bool:
     top = heard.alone.intents[0][0] if heard.alone.intents else ""
     is_long = len(heard.text.split()) > 6 or len(heard.text) > 40
     return is_long and top not in state.topic and voice.policy.decide(heard.alone) == "answer"
+
+
+def _may_be_nothing(topic: Topic, voice: Voice) -> bool:
+    """Whether to decline costs less than to call a person whom perhaps nobody asked for: it names that way, too."""
+    policy = voice.policy
+    return (1.0 - topic.outside) * policy.cost_clarify < (1.0 - topic.confidence) * policy.cost_handoff
 
 
 def _is_vague(heard: Heard, topic: Topic, voice: Voice) -> bool:

@@ -32,6 +32,11 @@ class Topic:
     is_joined: bool = False
 
     @property
+    def outside(self) -> float:
+        """Probability that it is nothing that is served here."""
+        return max(0.0, 1.0 - sum(p for _, p in self.ranked)) if self.ranked else 1.0
+
+    @property
     def is_outside(self) -> bool:
         """Whether it is nothing that is served here."""
         return self.intents == (OUT_OF_SCOPE,)

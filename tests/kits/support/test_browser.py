@@ -70,9 +70,10 @@ def test_customer_is_handed_over_and_given_back(browser: sync_api.Browser, assis
         customer.click(".thumb >> nth=0")
         customer.wait_for_selector(".thumb[aria-pressed=true]")
         shoot(customer, "chat-phone")
-        say("that thing", 2)
+        customer.click("#anew")
+        say("my card", 1)
         assert customer.locator(".turn.assistant >> nth=-1 >> .options button").count() == 2
-        say("no, that other thing", 3)
+        say("hmm", 2)
         customer.wait_for_selector("#notice:not([hidden])")
         shoot(customer, "chat-handed-over")
 
@@ -91,7 +92,7 @@ def test_customer_is_handed_over_and_given_back(browser: sync_api.Browser, assis
         agent.click("form.resolve button")
         agent.wait_for_url("**/page/desk")
         customer.wait_for_selector(".event")
-        say("What does an express card cost?", 4)
+        say("What does an express card cost?", 3)
         assert customer.locator("script[src*='evil'], img, .turn b").count() == 0
         shoot(customer, "chat-resolved")
 
