@@ -10,13 +10,23 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator
 
 from core.cli import parse_pairs
-from core.config import KitConfig, Section, ServeConfig, StoreConfig, load_config
+from core.config import KitConfig, Rung, Section, ServeConfig, StoreConfig, TrainConfig, load_config
 from core.errors import ConfigError
 
 PRESETS: dict[str, dict[str, Any]] = {
     "en": {"preset": "en"},
     "zh": {"preset": "zh", "train": {"analyzer": "char"}},
 }
+
+
+class SupportTrainConfig(TrainConfig):
+    """Core's settings of training, and a rung for few examples of each intent."""
+
+    rungs: tuple[Rung, ...] = Field(
+        ("tfidf", "probe", "blend", "contrast", "tuned", "tuned_blend"),
+        title="Models to try, cheapest first",
+        min_length=1,
+    )
 
 
 class PolicyConfig(Section):
@@ -99,10 +109,12 @@ class SupportConfig(KitConfig):
     """All settings of ``kits.support``."""
 
     preset: Literal["en", "zh"] = Field("en", title="What the defaults were made for, and the report's language")
+    train: SupportTrainConfig = Field(SupportTrainConfig(), title="Training")
     policy: PolicyConfig = Field(PolicyConfig(), title="Costs")
     match: MatchConfig = Field(MatchConfig(), title="Matching")
     index: IndexConfig = Field(IndexConfig(), title="Index")
     answer: AnswerConfig = Field(AnswerConfig(), title="Answers")
+    generate: GenerateConfig = Field(GenerateConfig(), title="Generation")
     dialogue: DialogueConfig = Field(DialogueConfig(), title="Conversations")
     store: StoreConfig = Field(StoreConfig(url="sqlite:///support.db"), title="Database")
     serve: ServeConfig = Field(ServeConfig(), title="HTTP")

@@ -14,10 +14,10 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from kits.support.answer.audience import tell_audience
 from kits.support.answer.evidence import Embed, Evidence, Match
 from kits.support.answer.quote import find_objection, show_plain
 from kits.support.answer.sentence import split_sentences
-from kits.support.dialogue.audience import tell_audience
 
 MOST_CACHED = 50_000
 LOOKED_AT = 6  # of the passages that were found

@@ -95,13 +95,14 @@ class Library:
 
     Args:
         source: Has the index, as ``index/follow.py`` fills it.
-        embed: Makes the vector of a question; None where words alone decide, as for an encoder that
-            does not speak the language.
+        embed: Makes the vector of a question; None where words alone decide.
+        is_semantic: Whether near vectors mean the same; else they only share words, which find a
+            passage but do not say that two questions are one.
         least: So many of the best are looked at.
     """
 
-    def __init__(self, source: Shelved, embed: Embed | None, least: int = 12) -> None:
-        self._source, self.embed, self.least = source, embed, least
+    def __init__(self, source: Shelved, embed: Embed | None, is_semantic: bool, least: int = 12) -> None:
+        self._source, self.embed, self.is_semantic, self.least = source, embed, is_semantic, least
         self._fusion = Fusion() if embed is not None else Fusion(dense_weight=0.0)
 
     @property
@@ -137,7 +138,8 @@ class Library:
         weights = dict(zip(known, self.index.rarity(known), strict=True))
         cosines = self._cosines(hits, vector)
         matches = [
-            _match(hit.document, terms, weights, cosine) for hit, cosine in zip(hits, cosines, strict=True)
+            _match(hit.document, terms, weights, cosine, self.is_semantic)
+            for hit, cosine in zip(hits, cosines, strict=True)
         ]
         return Evidence(question, terms, weights, tuple(matches), vector)
 
@@ -154,12 +156,14 @@ def split_text(document: Document) -> tuple[str, str]:
     return heading, body
 
 
-def _match(document: Document, terms: frozenset[str], weights: Mapping[str, float], cosine: float) -> Match:
+def _match(
+    document: Document, terms: frozenset[str], weights: Mapping[str, float], cosine: float, is_semantic: bool
+) -> Match:
     fields = document.metadata
     heading, body = split_text(document)
     likeness = 0.0
     if fields.get("kind") == "faq":
-        likeness = max(cosine, resemble(terms, content_terms(heading), weights))
+        likeness = max(cosine if is_semantic else 0.0, resemble(terms, content_terms(heading), weights))
     return Match(
         document.id,
         str(fields.get("kind")),

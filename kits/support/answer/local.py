@@ -30,7 +30,8 @@ class LocalGenerator:
         options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder, **options)
-            self._model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, **options).eval()
+            self._model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, **options)
+            self._model.train(False)
         except (OSError, ValueError) as error:
             raise ModelError(f"no language model: {str(error).splitlines()[0]}", where=str(folder)) from error
 
@@ -42,12 +43,11 @@ class LocalGenerator:
         content = f"{instruction}\n\n<passages>\n{numbered}\n</passages>\n\n<question>{question}</question>"
         if self._tokenizer.chat_template:
             messages = [{"role": "user", "content": content}]
-            content = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            content = str(self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
         else:
             content += "\n"
         tokens = self._tokenizer(content, return_tensors="pt", truncation=True, max_length=MOST_PROMPT_TOKENS)
         end = self._tokenizer.eos_token_id
         with torch.inference_mode():
             made = self._model.generate(**tokens, max_new_tokens=MOST_TOKENS, do_sample=False, pad_token_id=end)
-        text: str = self._tokenizer.decode(made[0, tokens["input_ids"].shape[1] :], skip_special_tokens=True)
-        return text
+        return str(self._tokenizer.decode(made[0, tokens["input_ids"].shape[1] :], skip_special_tokens=True))

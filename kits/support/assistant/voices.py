@@ -15,7 +15,7 @@ from kits.support.answer.local import LocalGenerator
 from kits.support.answer.remote import open_remote
 from kits.support.answer.response import read_responses
 from kits.support.assistant.home import CONFIG, Room, open_rooms, place_database
-from kits.support.config import GenerateConfig, SupportConfig, read_config
+from kits.support.config import GenerateConfig, PolicyConfig, SupportConfig, read_config
 from kits.support.dialogue.slot import read_slots
 from kits.support.dialogue.voice import Voice
 from kits.support.index.follow import Follower, name_folder
@@ -42,10 +42,18 @@ class Spoken:
     follower: Follower
 
 
-def read_settings(folder: Path, **options: Any) -> SupportConfig:
-    """The settings of an assistant: those of its folder, then those of the command line."""
+def read_settings(folder: Path, *, policy: PolicyConfig | None = None, **options: Any) -> SupportConfig:
+    """The settings of an assistant: those of its folder, then those of the command line.
+
+    Args:
+        folder: Of the assistant.
+        policy: The costs that a new assistant starts with: those that its model was trained for.
+        options: As ``read_config`` takes them.
+    """
     file = folder / CONFIG
-    base = read_config(config=file) if file.is_file() else None
+    if file.is_file():
+        return read_config(base=read_config(config=file), **options)
+    base = SupportConfig() if policy is None else SupportConfig(policy=policy)
     return read_config(base=base, **options)
 
 
@@ -116,7 +124,7 @@ def open_voice(
         responses=responses,
         slots=slots,
         policy=Policy.of(settings.policy),
-        library=Library(follower, embed, settings.index.searched),
+        library=Library(follower, embed, reader.scope.matcher.kind == "encoder", settings.index.searched),
         composer=Composer(embed, answer.hosts, answer.sentences, answer.characters),
         settings=answer,
         person_intents=frozenset(settings.dialogue.person_intents),

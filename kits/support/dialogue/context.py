@@ -20,6 +20,12 @@ _QUESTION = re.compile(
     r"|吗|呢|什么|怎么|怎样|多少|几[个天张次种年月点]|哪|是否|能不能|可不可以|有没有|要不要|为什么|多久|可以",
     re.IGNORECASE,
 )
+_WHO_ANSWERS = re.compile(
+    r"\b(?:are you|am i\s+(?:\w+ing)\s+(?:to|with)|is (?:this|it|that|there)|who(?:'s| is| am i)?)\b[^.!]{0,40}"
+    r"\b(?:a\s+|an\s+|the\s+)?(?:bot|robot|chatbot|machine|program|computer|ai|real|human|person)\b[^.!]{0,20}\?"
+    r"|(?:你|您)(?:是|是不是|到底是)[^。！]{0,8}(?:机器人|真人|人工|程序|AI)|是(?:机器人|真人|人工)(?:吗|还是)",
+    re.IGNORECASE,
+)
 _FEW_TERMS = 3
 _ORDINALS = (
     re.compile(r"^\W*(?:1|one|(?:the\s+)?(?:first|1st|former)(?:\s+one)?|第一个?|一|前者)\W*$", re.IGNORECASE),
@@ -60,3 +66,12 @@ def is_question(text: str) -> bool:
     (True, True, False)
     """
     return bool(_QUESTION.search(text))
+
+
+def asks_who_answers(text: str) -> bool:
+    """Whether someone asks if a person or a program answers, which is no wish for a person yet.
+
+    >>> asks_who_answers("am I talking to a bot or a human?"), asks_who_answers("Can I talk to a human?")
+    (True, False)
+    """
+    return bool(_WHO_ANSWERS.search(text))

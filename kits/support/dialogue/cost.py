@@ -13,6 +13,7 @@ from kits.support.scope.policy import Policy
 
 Step = Literal["answer", "light", "hand_over"]
 Choice = Literal["go", "clarify", "hand_over"]
+LEAST_CONFIDENCE = 0.5  # on what is likelier wrong than right nothing is done, however little it costs
 
 
 def choose_step(step: Step, confidence: float, either: float, policy: Policy, can_clarify: bool) -> Choice:
@@ -38,6 +39,8 @@ def choose_step(step: Step, confidence: float, either: float, policy: Policy, ca
         "hand_over": wrong * policy.cost_handoff,
     }
     choices: dict[Choice, float] = {"go": steps[step], "clarify": costs["clarify"], "hand_over": costs["hand_over"]}
+    if confidence < LEAST_CONFIDENCE:
+        del choices["go"]
     if not can_clarify:
         del choices["clarify"]
     return min(choices, key=choices.__getitem__)

@@ -16,26 +16,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from kits.support.answer.audience import tell_audience
 from kits.support.answer.compose import Composed
 from kits.support.answer.evidence import Evidence
 from kits.support.answer.response import Audience
 from kits.support.answer.terms import content_terms
 from kits.support.dialogue import speak
-from kits.support.dialogue.audience import tell_audience
-from kits.support.dialogue.context import carries_on, choose_option, is_question
+from kits.support.dialogue.context import asks_who_answers, carries_on, choose_option, is_question
 from kits.support.dialogue.cost import Step, choose_step
 from kits.support.dialogue.reply import Option, Reply
 from kits.support.dialogue.slot import Found, find_slots
 from kits.support.dialogue.state import State
-from kits.support.dialogue.topic import Topic, read_topic
+from kits.support.dialogue.topic import Topic, leave_out, read_topic
 from kits.support.dialogue.voice import Voice
-from kits.support.reading import Understanding
+from kits.support.reading import OUT_OF_SCOPE, Understanding
 
 MOST_TRIES = 3  # a slot is asked for so often
 SURE_SMALL_TALK = 0.6
 SURE_CARRIED = 0.8  # words that say of themselves that they go on, as a witness for the topic
 MOST_QUESTION_CHARACTERS = 400
-LEAST_TERMS = 2
+LEAST_TERMS, SURE_OF_A_WORD = 2, 0.95
 Turn = tuple[State, Reply]
 
 
@@ -114,14 +114,16 @@ def _find_topic(
     evidence = heard.look(False, state.audience)
     served = [name for name, one in voice.responses.items() if one.required and set(one.required) <= set(found)]
     alone = read_topic(heard.alone, evidence, served=served)
+    if asks_who_answers(heard.text):
+        alone = leave_out(alone, voice.person_intents)
+    if alone.intents[0] in voice.person_intents and _may_be_nothing(alone, voice):
+        alone = Topic((OUT_OF_SCOPE,), alone.outside, alone.outside, alone.ranked)
     is_sure = _is_sure(alone, voice)
     if heard.joined is None or (is_sure and (not is_carrying or _is_light(alone, voice))):
         return alone, evidence
     together = heard.look(True, state.audience)
     joined = read_topic(heard.joined, together, is_joined=True)
     if is_carrying:
-        if is_sure and not set(alone.intents) & set(state.topic):
-            return alone, evidence
         chance = max(dict(joined.ranked).get(state.topic[0], 0.0), dict(alone.ranked).get(state.topic[0], 0.0))
         carried = 1.0 - (1.0 - chance) * (1.0 - SURE_CARRIED)
         if not is_sure or alone.confidence <= carried or set(alone.intents) & set(state.topic):
@@ -160,11 +162,11 @@ def _follow(
     can_clarify = not state.options and len(topic.ranked) > 1 and not topic.is_outside
     filled = state.fill(found, heard.now, topic.intents)
     step = _next_step(filled, topic, voice)
-    if step == "light" and _is_vague(heard, topic, voice):
-        step = "answer"  # to ask for a slot would take for granted what was not said
     if step is not None:
         choice = choose_step(step, topic.confidence, topic.either, voice.policy, can_clarify)
-        if choice == "go":
+        if choice == "go" and _is_vague(heard, topic, voice):
+            choice = "clarify" if can_clarify else "hand_over"
+        if choice == "go" and not (step == "light" and is_strong and not sure and is_question(heard.text)):
             if composed is not None and is_strong and _says_more(composed, filled, topic, evidence, heard, voice):
                 return speak.quote(_begin(filled, topic, heard), voice.reword(composed, evidence), topic, voice)
             return _go(filled, topic, heard, voice)
@@ -226,7 +228,7 @@ def _says_more(
     is_specific = covered < voice.settings.least_cover and composed.covered - covered >= voice.settings.specific_margin
     if not is_question(heard.text) or not is_specific:
         return False
-    nearness = voice.composer.nearness(approved, evidence)
+    nearness = voice.composer.nearness(approved, evidence) if voice.library.is_semantic else None
     if nearness is None or composed.nearness is None:  # words alone do not know what means the same
         return composed.intent in topic.intents
     return composed.nearness > nearness
@@ -243,9 +245,16 @@ def _changes_topic(state: State, heard: Heard, voice: Voice) -> bool:
     return is_long and top not in state.topic and voice.policy.decide(heard.alone) == "answer"
 
 
+def _may_be_nothing(topic: Topic, voice: Voice) -> bool:
+    """Whether to decline costs less than to call a person whom perhaps nobody asked for: it names that way, too."""
+    policy = voice.policy
+    return (1.0 - topic.outside) * policy.cost_clarify < (1.0 - topic.confidence) * policy.cost_handoff
+
+
 def _is_vague(heard: Heard, topic: Topic, voice: Voice) -> bool:
     """Whether the words name a thing and say nothing about it: "my card"."""
-    return len(content_terms(heard.text)) < LEAST_TERMS and not _is_light(topic, voice)
+    is_short = len(content_terms(heard.text)) < LEAST_TERMS and not topic.is_joined
+    return is_short and topic.confidence < SURE_OF_A_WORD and not _is_light(topic, voice)
 
 
 def _is_sure(topic: Topic, voice: Voice) -> bool:

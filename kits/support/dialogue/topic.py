@@ -32,6 +32,11 @@ class Topic:
     is_joined: bool = False
 
     @property
+    def outside(self) -> float:
+        """Probability that it is nothing that is served here."""
+        return max(0.0, 1.0 - sum(p for _, p in self.ranked)) if self.ranked else 1.0
+
+    @property
     def is_outside(self) -> bool:
         """Whether it is nothing that is served here."""
         return self.intents == (OUT_OF_SCOPE,)
@@ -70,3 +75,16 @@ def read_topic(
     # The model's own confidence may be more than a probability of the intent; the FAQ can only add to it.
     confidence = ranked[0][1] if ranked[0][0] != read.intents[0][0] else max(ranked[0][1], read.confidence)
     return Topic((ranked[0][0],), min(1.0, confidence), min(1.0, max(either, confidence)), tuple(ranked), is_joined)
+
+
+def leave_out(topic: Topic, intents: Collection[str]) -> Topic:
+    """The topic when some intents are not meant: the others share what these had."""
+    if not set(topic.intents) & set(intents):
+        return topic
+    kept = [(intent, p) for intent, p in topic.ranked if intent not in intents]
+    total = sum(p for _, p in topic.ranked)
+    left = sum(p for _, p in kept)
+    if not left:
+        return topic
+    ranked = tuple((intent, p * total / left) for intent, p in kept)
+    return Topic((ranked[0][0],), ranked[0][1], sum(p for _, p in ranked[:2]), ranked, topic.is_joined)

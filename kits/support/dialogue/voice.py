@@ -41,7 +41,7 @@ class Voice:
     library: Library
     composer: Composer
     settings: AnswerConfig
-    person_intents: Collection[str]
+    person_intents: frozenset[str]
     generator: Generator | None = None
 
     @cached_property
@@ -78,7 +78,7 @@ class Voice:
     def is_strong(self, composed: Composed, evidence: Evidence) -> bool:
         """Whether an answer out of the pages fits well enough to be given."""
         settings = self.settings
-        if composed.likeness >= settings.least_likeness:
+        if composed.likeness >= settings.least_likeness and len(evidence.terms) > 1:
             return True
         is_clear = len(evidence.terms) >= settings.least_terms
         return is_clear and composed.covered >= settings.least_cover and composed.score >= settings.least_score

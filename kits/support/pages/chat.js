@@ -41,8 +41,21 @@
     return box;
   }
 
-  function thumb(turn, verdict, label, sign, row) {
-    const button = make("button", "plain thumb", sign);
+  function hand(isDown) {
+    const space = "http://www.w3.org/2000/svg";
+    const picture = document.createElementNS(space, "svg");
+    const path = document.createElementNS(space, "path");
+    picture.setAttribute("viewBox", "0 0 16 16");
+    picture.setAttribute("aria-hidden", "true");
+    path.setAttribute("d", "M1.5 7h2.6v6.5H1.500zM5.600 13V7.200L8.300 1.800c1.300 0 1.700 1 1.500 2L9.300 6.300h4.200c.9 0 1.200.8 1 1.500l-1.300 4.800c-.2.6-.6.9-1.200.9H7z");
+    if (isDown) path.setAttribute("transform", "rotate(180 8 8)");
+    picture.append(path);
+    return picture;
+  }
+
+  function thumb(turn, verdict, label, row) {
+    const button = make("button", "plain thumb");
+    button.append(hand(verdict === "down"));
     button.type = "button";
     button.title = label;
     button.setAttribute("aria-label", label);
@@ -96,7 +109,7 @@
     item.append(bubble);
     if (turn.speaker === "assistant") {
       const row = make("div", "verdict");
-      row.append(thumb(turn, "up", words.good, "👍", row), thumb(turn, "down", words.bad, "👎", row));
+      row.append(thumb(turn, "up", words.good, row), thumb(turn, "down", words.bad, row));
       row.append(make("span", "noted small"));
       item.append(row);
       if (turn.action === "hand_over") tell(words.waits);

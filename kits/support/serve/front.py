@@ -51,13 +51,14 @@ def read_version(assistant: Assistant) -> tuple[object, ...]:
     """What changes with every turn, hand-over and change of the knowledge."""
     tenant = assistant.store.tenant
     with reading(assistant.store.engine) as connection:
+        waiting = connection.execute(
+            select(func.count(), func.max(handovers.c.number), func.max(handovers.c.taken_at)).where(
+                handovers.c.tenant == tenant, handovers.c.resolved_at.is_(None)
+            )
+        ).one()
         return (
+            tuple(waiting),
             connection.execute(select(func.max(turns.c.number)).where(turns.c.tenant == tenant)).scalar(),
-            connection.execute(
-                select(func.count(), func.max(handovers.c.number), func.max(handovers.c.taken_at)).where(
-                    handovers.c.tenant == tenant, handovers.c.resolved_at.is_(None)
-                )
-            ).one()._tuple(),
             connection.execute(select(func.sum(changes.c.last)).where(changes.c.tenant == tenant)).scalar(),
             connection.execute(select(func.count()).where(conversations.c.tenant == tenant)).scalar(),
         )

@@ -116,7 +116,7 @@ def reply_as(store: Store, conversation: str, agent: str, text: str, at: datetim
                 tenant=store.tenant, conversation=conversation, speaker="agent", text=text, at=at, by=agent
             )
         )
-        return int(done.inserted_primary_key[0])
+        return int(done.inserted_primary_key[0])  # type: ignore[index]
 
 
 def resolve(store: Store, conversation: str, agent: str, at: datetime) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from core.index.document import Document, check_documents
 from core.store.database import reading, transaction
@@ -169,7 +169,7 @@ class Shelf:
                 ).scalar_one()
             )
 
-    def _mine(self) -> tuple[object, ...]:
+    def _mine(self) -> tuple[ColumnElement[bool], ...]:
         return knowledge.c.tenant == self.store.tenant, knowledge.c.language == self.language
 
     def _next(self, connection: Connection) -> int:

@@ -135,7 +135,7 @@ class Store:
             )
             .order_by(turns.c.number)
         )
-        return [row._mapping for row in found]
+        return [dict(row._mapping) for row in found]
 
     def judge(
         self, turn: int, verdict: str, by: str, at: datetime, comment: str = "", intent: str | None = None
@@ -204,7 +204,7 @@ class Store:
                 confidence=reply.confidence, reason=reply.reason, said=_said(reply),
             )
         )  # fmt: skip
-        number = int(done.inserted_primary_key[0])
+        number = int(done.inserted_primary_key[0])  # type: ignore[index]
         if reply.action == "hand_over":
             connection.execute(insert(handovers).values(**key, reason=reply.reason or "unsure"))
         return number, True

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kits.support.assistant.talk import Assistant
-from tests.kits.support.fake import make_assistant
+from tests.kits.support.fake import close, fill, open_assistant
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with database and index, made once and copied for each test."""
+    folder = tmp_path_factory.mktemp("filled")
+    fill(folder, f"sqlite:///{folder / 'support.db'}")
+    return folder
 
 
 @pytest.fixture
-def assistant(tmp_path: Path) -> Iterator[Assistant]:
+def assistant(filled: Path, tmp_path: Path) -> Iterator[Assistant]:
     """English only, in a folder of its own."""
-    made = make_assistant(tmp_path / "assistant", f"sqlite:///{tmp_path / 'support.db'}")
-    yield made
-    for spoken in made.voices.values():
-        spoken.follower.close()
-    made.store.engine.dispose()
+    folder = tmp_path / "assistant"
+    shutil.copytree(filled, folder)
+    opened = open_assistant(folder, f"sqlite:///{folder / 'support.db'}")
+    yield opened
+    close(opened)

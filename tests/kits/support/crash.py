@@ -1,6 +1,6 @@
 """Changes knowledge and lets the index follow, until it is killed; started as a process of its own.
 
-    python -m tests.kits.support.crash DATABASE FOLDER SEED
+python -m tests.kits.support.crash DATABASE FOLDER SEED
 """
 
 from __future__ import annotations
@@ -43,13 +43,14 @@ def change(shelf: Shelf, rng: random.Random) -> None:
 
 
 def main() -> None:
-    """Go on until someone stops it; says when it has begun."""
+    """Go on until someone stops it; says what it has done."""
     database, folder, seed = sys.argv[1:]
     follower, rng = open_follower(database, Path(folder)), random.Random(int(seed))
-    print("begun", flush=True)
     while True:
         change(follower.shelf, rng)
+        print("changed", flush=True)
         follower.follow()
+        print("followed", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,7 @@ class FakeReader:
 
     version = "fake"
     dimension = DIMENSION
+    scope = SimpleNamespace(matcher=SimpleNamespace(kind="latent"))  # near texts share words, and no more is known
 
     def __init__(self, settings: SupportConfig | None = None) -> None:
         self.config = settings or SupportConfig()
@@ -95,22 +97,32 @@ def make_room(folder: Path, language: str = "en") -> Room:
     return room
 
 
-def make_assistant(
-    folder: Path, url: str, settings: SupportConfig | None = None, languages: Any = ("en",)
-) -> Assistant:
-    """An assistant over the sample's knowledge that reads by words."""
-    settings = settings or SupportConfig()
-    store = open_store(url, settings.dialogue.tenant)
-    voices = {}
-    for language in languages:
-        room = make_room(folder, language)
-        spoken = open_voice(language, room, store, settings, FakeReader(settings))  # type: ignore[arg-type]
+def fill(folder: Path, url: str, languages: Sequence[str] = ("en",)) -> None:
+    """Put the sample's knowledge into a database, and make the index of it."""
+    assistant = open_assistant(folder, url, languages=languages)
+    for language, spoken in assistant.voices.items():
         mark = "_zh" if language == "zh" else ""
         documents = [faq_document(entry) for entry in load_faq([str(SAMPLE / f"faq{mark}.csv")]).items]
         documents += [page_document(p, f"knowledge{mark}") for p in load_knowledge(SAMPLE / f"knowledge{mark}").items]
         withheld = {one.id for one in find_withheld(documents)}
         spoken.follower.shelf.change(documents, by="test", withheld=withheld)
-        voices[language] = spoken
-    assistant = Assistant(voices, store, settings)
     assistant.follow()
-    return assistant
+    close(assistant)
+
+
+def open_assistant(
+    folder: Path, url: str, settings: SupportConfig | None = None, languages: Sequence[str] = ("en",)
+) -> Assistant:
+    """An assistant that reads by words."""
+    settings = settings or SupportConfig()
+    store = open_store(url, settings.dialogue.tenant)
+    reader: Any = FakeReader(settings)
+    voices = {one: open_voice(one, make_room(folder, one), store, settings, reader) for one in languages}
+    return Assistant(voices, store, settings)
+
+
+def close(assistant: Assistant) -> None:
+    """Let others write, and let the database go."""
+    for spoken in assistant.voices.values():
+        spoken.follower.close()
+    assistant.store.engine.dispose()

@@ -68,7 +68,7 @@ def test_unclear_words_are_asked_back_once_with_two_meanings(assistant: Assistan
     assert len(asked.options) == 2
     assert all(option.label in asked.text for option in asked.options)
     assert chosen.intents == (asked.options[0].intent,)
-    unclear, still = talk(assistant, "my card", "hmm that card", name="c2")
+    unclear, still = talk(assistant, "my card", "that card", name="c2")
     assert (unclear.action, still.action, still.reason) == ("clarify", "hand_over", "unsure")
 
 
@@ -109,7 +109,7 @@ def test_new_question_is_answered_by_the_pages_with_a_source_for_every_sentence(
 
 
 def test_entry_is_used_only_while_it_holds(assistant: Assistant) -> None:
-    question = "Up to which amount can I pay contactless without an unlocking code?"
+    question = "Up to which amount can I pay contactless?"
     (now,) = talk(assistant, question)
     later = assistant.reply("c2", question, at=datetime(2028, 3, 1, tzinfo=UTC))
     assert "€50" in now.text

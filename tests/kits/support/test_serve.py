@@ -29,9 +29,7 @@ class Door:
     key: str
 
     def ask(self, method: str, path: str, body: object = None, **headers: str) -> Any:
-        return self.client.request(
-            method, path, json=body, headers={"authorization": f"Bearer {self.key}"} | headers
-        )
+        return self.client.request(method, path, json=body, headers={"authorization": f"Bearer {self.key}"} | headers)
 
     def say(self, conversation: str, text: str, **more: str) -> Any:
         answer = self.ask("POST", f"/conversations/{conversation}/messages", {"text": text, **more})

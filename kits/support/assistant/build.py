@@ -50,10 +50,15 @@ def run(
         StoreError: The database or the index cannot be written.
     """
     given = [*(set or ()), *([f"store.url={store}"] if store else [])]
-    settings = read_settings(out, config=config, set=given, seed=seed, map=map)
-    language = _choose_language(out, preset, model)
+    reader = None if model is None else Reader.load(model)
+    policy = None if reader is None else reader.config.policy
+    settings = read_settings(out, policy=policy, config=config, set=given, seed=seed, map=map)
+    language = _choose_language(out, preset, reader)
     room = Room(out / language)
-    _furnish(room, model, responses, slots)
+    _furnish(room, responses, slots)
+    if model is not None and reader is not None:
+        room.add_model(model, reader.version)
+        room.promote(reader.version)
     replace_text(out / CONFIG, dump_config(settings))
     opened = open_assistant_store(out, settings)
     shelf = Shelf(opened, language)
@@ -65,7 +70,7 @@ def run(
     if knowledge:
         documents = [document for folder in knowledge for document in _read_pages(folder, settings)]
         tallies["page"] = _put(shelf, "page", documents, settings, withheld)
-    result = _follow(room, shelf, settings)
+    result = _follow(room, shelf, settings, reader or Reader.load(room.model))
     _report(tallies, withheld, result, as_json)
     return {
         "out": str(out), "language": language, "model_version": room.live,
@@ -74,9 +79,9 @@ def run(
     }  # fmt: skip
 
 
-def _choose_language(out: Path, preset: str | None, model: Path | None) -> str:
-    if model is not None:
-        return str(Reader.load(model).config.preset)
+def _choose_language(out: Path, preset: str | None, reader: Reader | None) -> str:
+    if reader is not None:
+        return str(reader.config.preset)
     there = [language for language in LANGUAGES if (out / language / LIVE).is_file()]
     if preset is not None and preset not in LANGUAGES:
         raise ConfigError("no such language", where="--preset", got=preset, expected=" or ".join(LANGUAGES))
@@ -86,7 +91,7 @@ def _choose_language(out: Path, preset: str | None, model: Path | None) -> str:
     return preset or there[0]
 
 
-def _furnish(room: Room, model: Path | None, responses: Path | None, slots: Path | None) -> None:
+def _furnish(room: Room, responses: Path | None, slots: Path | None) -> None:
     """Check and copy what is given, before anything is changed."""
     wanted = {"--responses": (responses, room.responses), "--slots": (slots, room.slots)}
     for option, (source, target) in wanted.items():
@@ -96,10 +101,6 @@ def _furnish(room: Room, model: Path | None, responses: Path | None, slots: Path
     for source, target in wanted.values():
         if source is not None:
             room.put_file(source, target)
-    if model is not None:
-        version = Reader.load(model).version
-        room.add_model(model, version)
-        room.promote(version)
 
 
 def _read_pages(folder: Path, settings: SupportConfig) -> list[Document]:
@@ -116,9 +117,9 @@ def _put(
     return shelf.change(documents, by="index", withheld=ids, replaces=kind)
 
 
-def _follow(room: Room, shelf: Shelf, settings: SupportConfig) -> dict[str, Any]:
+def _follow(room: Room, shelf: Shelf, settings: SupportConfig, reader: Reader) -> dict[str, Any]:
     """Bring the index up to date, or leave it to the process that has it open."""
-    embed, dimension, encoder = choose_embed(Reader.load(room.model), settings)
+    embed, dimension, encoder = choose_embed(reader, settings)
     follower = Follower(shelf, room.folder / name_folder(encoder), embed, dimension, encoder)
     if not follower.is_writer:
         return {"documents": shelf.count(), "followed": False}
