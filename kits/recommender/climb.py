@@ -8,7 +8,7 @@ standard error.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,17 +108,13 @@ def tower_epochs(lists: int, config: RecommenderConfig) -> int:
 
 def _compare(rung: Rung, kept: Rung | None, config: RecommenderConfig) -> Rung:
     if kept is None:
-        return Rung(**{**_fields(rung), "reason": "kept: the first"})
+        return replace(rung, reason="kept: the first")
     a, b = rung.judged.users[CHOSEN_BY], kept.judged.users[CHOSEN_BY]
     ahead = lead(a, b, config.evaluate.bootstrap_samples, config.seed)
     is_better = ahead.value > ahead.standard_error
     word = "kept" if is_better else "not kept"
     reason = f"{word}: {ahead.value:+.4f} (± {ahead.standard_error:.4f}) against {kept.name}"
-    return Rung(**{**_fields(rung), "lead": ahead, "reason": reason})
-
-
-def _fields(rung: Rung) -> dict[str, object]:
-    return {name: getattr(rung, name) for name in Rung.__slots__}
+    return replace(rung, lead=ahead, reason=reason)
 
 
 def _try(

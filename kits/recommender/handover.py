@@ -96,7 +96,8 @@ def try_models(old: Recommender, new: Recommender, log: Log) -> Trial:
                 model.put_items([item])
     since = max(old.tally.clock, new.tally.clock)
     shown = [one for one in log.impressions if one.at.timestamp() > since]
-    happened = sorted([*log.events, *shown], key=lambda one: (one.at, isinstance(one, Event)))
+    both: list[Event | Impression] = [*log.events, *shown]
+    happened = sorted(both, key=lambda one: (one.at, isinstance(one, Event)))
     ends = {id(model): model.tally.clock for model in (old, new)}
     scores: tuple[list[float], list[float]] = ([], [])
     clicks: list[bool] = []

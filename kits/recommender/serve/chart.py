@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from kits.recommender.config import DiversifyConfig
 from kits.recommender.frontier import Point
 
-MARGIN = 0.08
+MARGIN, ROOM_PERCENT = 0.08, 9.0
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A trade-off on the chart, in percent of its width and height."""
+    """A trade-off on the chart, in percent of its width and height; only some have room for a label."""
 
     x: float
     y: float
     label: str
     is_set: bool
+    is_labelled: bool
     point: Point
 
 
@@ -53,18 +54,18 @@ def draw_frontier(points: Sequence[Point], settings: DiversifyConfig) -> Chart:
     low_x, high_x = _ends(across)
     low_y, high_y = _ends(upwards)
     nearest = min(points, key=lambda point: abs(point.trade_off - settings.trade_off))
-    marks = tuple(
-        Mark(
-            round(100 * (x - low_x) / (high_x - low_x), 2),
-            round(100 - 100 * (y - low_y) / (high_y - low_y), 2),
-            f"{point.trade_off:g}",
-            point is nearest,
-            point,
-        )
-        for x, y, point in zip(across, upwards, points, strict=True)
-    )
+    spots = [
+        (round(100 * (x - low_x) / (high_x - low_x), 2), round(100 - 100 * (y - low_y) / (high_y - low_y), 2))
+        for x, y in zip(across, upwards, strict=True)
+    ]
+    at = spots[points.index(nearest)]
+    marks = []
+    for number, (point, (x, y)) in enumerate(zip(points, spots, strict=True)):
+        is_set, is_near = point is nearest, abs(x - at[0]) < ROOM_PERCENT and abs(y - at[1]) < ROOM_PERCENT
+        is_labelled = is_set or (number % 2 == 0 and not is_near)
+        marks.append(Mark(x, y, f"{point.trade_off:g}", is_set, is_labelled, point))
     path = "M" + "L".join(f"{mark.x} {mark.y}" for mark in marks)
-    return Chart(path, marks, "calibration" if is_calibrated else "diversity", low_x, high_x, low_y, high_y)
+    return Chart(path, tuple(marks), "calibration" if is_calibrated else "diversity", low_x, high_x, low_y, high_y)
 
 
 def _ends(values: Sequence[float]) -> tuple[float, float]:

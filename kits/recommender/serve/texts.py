@@ -43,7 +43,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "why_near": ("Near to", "相近于"),
     "why_lifted": ("Lifted by", "加分项"),
     "why_instead": ("Instead of", "替代了"),
-    "instead_alike": ("too much like “{beside}”", "与《{beside}》太相似"),
+    "instead_alike": ("nearest to it on the list is “{beside}”", "列表中与之最相近的是《{beside}》"),
     "instead_share": ("enough of “{category}” for this history", "“{category}”已符合历史占比"),
     "instead_category": ("enough of “{category}” on one list", "“{category}”已达上限"),
     "instead_author": ("enough by {author} on one list", "{author} 已达上限"),
