@@ -27,6 +27,7 @@ def render_card(report: Report) -> str:
         _section(texts["intended_use"], escape(report.intended_use)),
         _section(texts["warnings"], _bullets(report.warnings)),
         *(_task_section(task, report) for task in report.tasks),
+        *(_section(panel.title, "\n\n".join(map(escape, panel.sentences))) for panel in report.panels),
         _section(texts["limits"], _bullets(_limits(report))),
         _section(texts["how_to_load"], _fenced(report.load_example)),
         _section(texts["model"], _bullets(f"{term}: {value}" for term, value in model_facts(report))),

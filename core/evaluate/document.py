@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from core.data.example import Kind
 from core.evaluate.bootstrap import Difference, Interval
@@ -176,6 +177,25 @@ class TaskReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Panel:
+    """A section of a kit's own: sentences, a figure, a table; what is empty is not shown.
+
+    Attributes:
+        title: In the report's language.
+        sentences: What is to be seen, in words.
+        figure: A plotly figure, as ``figures`` makes them.
+        columns: Heads of the table.
+        rows: Its cells, as they are to be shown.
+    """
+
+    title: str
+    sentences: tuple[str, ...] = ()
+    figure: Mapping[str, Any] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A whole report: the page and the model card are two renderings of it.
 
@@ -193,6 +213,7 @@ class Report:
         intended_use: For the model card.
         limits: For the model card, beside those that follow from the numbers.
         load_example: Python code that loads the model, for the model card.
+        panels: Sections of the kit's own, after the tasks.
     """
 
     title: str
@@ -208,6 +229,7 @@ class Report:
     intended_use: str = ""
     limits: tuple[str, ...] = ()
     load_example: str = ""
+    panels: tuple[Panel, ...] = ()
 
 
 def headline_metric(task: TaskReport) -> str:

@@ -111,9 +111,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     # The ladder and the training curve
     "ladder": ("Which model was chosen", "模型选择"),
     "ladder_note": (
-        "Every rung that was tried, scored on the validation rows ({metric}). A bigger one is chosen only if "
-        "it wins by more than its error bar.",
-        "列出尝试过的每一级模型及其验证集得分（{metric}）。只有优势超过误差范围时才选用更大的模型。",
+        "Every rung that was tried, scored on the validation rows ({metric}). A language model is chosen over "
+        "n-grams only if it wins by more than its error bar; of several that cost the same to run, the better one.",
+        "列出尝试过的每一级模型及其验证集得分（{metric}）。语言模型的优势超过误差范围时，才会取代 n-gram 模型；"
+        "运行成本相同的几级之间，取其优者。",
     ),
     "rung": ("Rung", "级别"),
     "time": ("Time", "用时"),

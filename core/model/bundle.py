@@ -26,6 +26,16 @@ MANIFEST = "manifest.json"
 SETTINGS = "bundle.json"
 _SMALL_FILE_BYTES = 64 * 1024**2
 _LINEAR_FILES = ("vocabulary.json", "weights.safetensors")
+_RECOMMENDER_FILES = (
+    "items.jsonl",
+    "vectors.safetensors",
+    "towers.safetensors",
+    "ranker.txt",
+    "counters.safetensors",
+    "users.json",
+    "users.safetensors",
+)
+_LATENT_FILES = ("latent.json", "latent.safetensors")
 _ENCODER_FILES = ("config.json", "model.safetensors", "tokenizer.json", "heads.safetensors")
 FILES = frozenset(
     [
@@ -39,8 +49,12 @@ FILES = frozenset(
         "report.html",
         "README.md",
         "probe/heads.safetensors",
+        *_RECOMMENDER_FILES,
         *(f"model/{name}" for name in (*_ENCODER_FILES, *_LINEAR_FILES)),
-        *(f"tfidf/{name}" for name in _LINEAR_FILES),
+        *(f"tfidf/{name}" for name in (*_LINEAR_FILES, *_LATENT_FILES)),
+        *(f"match/{name}" for name in (*_ENCODER_FILES, *_LATENT_FILES)),
+        "scope/scope.json",
+        "scope/neighbours.safetensors",
     ]
 )
 

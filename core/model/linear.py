@@ -24,7 +24,7 @@ from core.errors import DataError, ModelError
 Analyzer = Literal["word", "char", "word+char"]
 MAX_FEATURES = 200_000
 MAX_CHARACTERS = 4_000
-_NGRAMS: dict[str, tuple[dict[str, Any], ...]] = {
+NGRAMS: dict[str, tuple[dict[str, Any], ...]] = {
     "word": ({"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b"},),
     "char": ({"analyzer": "char", "ngram_range": (1, 4)},),
     "word+char": (
@@ -62,8 +62,8 @@ class LinearClassifier:
         self.analyzer = analyzer
         self._weights, self._biases = list(weights), list(biases)
         self._vectorizers = []
-        for settings, terms, values in zip(_NGRAMS[analyzer], vocabularies, idf, strict=True):
-            vectorizer = _vectorizer(settings, vocabulary={term: i for i, term in enumerate(terms)})
+        for settings, terms, values in zip(NGRAMS[analyzer], vocabularies, idf, strict=True):
+            vectorizer = make_vectorizer(settings, vocabulary={term: i for i, term in enumerate(terms)})
             vectorizer.idf_ = values
             self._vectorizers.append(vectorizer)
 
@@ -152,7 +152,7 @@ def fit_linear(
     """
     plain = [_flatten(text) for text in texts]
     min_df = 2 if len(plain) >= 500 else 1
-    vectorizers = [_vectorizer(s, min_df=min_df, max_features=MAX_FEATURES) for s in _NGRAMS[analyzer]]
+    vectorizers = [make_vectorizer(s, min_df=min_df, max_features=MAX_FEATURES) for s in NGRAMS[analyzer]]
     try:
         features = sparse.hstack([v.fit_transform(plain) for v in vectorizers], format="csr").astype(np.float64)
     except ValueError as error:  # scikit-learn's way to say that no n-gram is left
@@ -186,7 +186,8 @@ def _fit_task(
     return weight, bias
 
 
-def _vectorizer(settings: Mapping[str, Any], **more: Any) -> TfidfVectorizer:
+def make_vectorizer(settings: Mapping[str, Any], **more: Any) -> TfidfVectorizer:
+    """One kind of n-grams of ``NGRAMS``, not yet fitted."""
     return TfidfVectorizer(sublinear_tf=True, dtype=np.float32, **settings, **more)
 
 

@@ -67,11 +67,12 @@ def time_shower(language: str, zone: tzinfo, now: datetime) -> Callable[..., Mar
         now: Today's instants are shown without their day, this year's without their year.
 
     Returns:
-        A function of an instant and, if its day goes without saying, ``True``.
+        A function of an instant; its day is left out if it goes without saying (``is_recent``), or
+        is that of the instant shown before it (``after``).
     """
     today = now.astimezone(zone)
 
-    def show(at: datetime | None, is_recent: bool = False) -> Markup:
+    def show(at: datetime | None, is_recent: bool = False, after: datetime | None = None) -> Markup:
         if at is None:
             return Markup('<span class="none">–</span>')
         here = at.astimezone(zone)
@@ -79,7 +80,8 @@ def time_shower(language: str, zone: tzinfo, now: datetime) -> Callable[..., Mar
         day = show_day(here, language)
         if here.year != today.year:
             day = f"{here.year}年{day}" if language == "zh" else f"{day} {here.year}"
-        shown = clock if is_recent or here.date() == today.date() else f"{day} {clock}"
+        said = today if after is None else after.astimezone(zone)
+        shown = clock if is_recent or here.date() == said.date() else f"{day} {clock}"
         full = f"{here:%Y-%m-%d %H:%M:%S} {show_offset(here)}"
         iso = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, full, shown)

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from core.config import ServeConfig
-from core.errors import ServeError
+from core.errors import ConfigError, ServeError
 
 HEAD_SECONDS = 10.0
 MOST_HEAD_BYTES = 32_768
@@ -41,10 +41,10 @@ def check_address(host: str, has_keys: bool) -> None:
     """Refuse to be reachable by others before there is a key for them.
 
     Raises:
-        ServeError: The address is not this machine's own, and there is no key.
+        ConfigError: The address is not this machine's own, and there is no key.
     """
     if not is_loopback(host) and not has_keys:
-        raise ServeError(
+        raise ConfigError(
             "others could reach this address, and there is no API key yet",
             where="serve.host",
             got=host,

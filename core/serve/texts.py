@@ -7,8 +7,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "sign_out": ("Sign out", "退出登录"),
     "api_key": ("API key", "API 密钥"),
     "sign_in_why": (
-        "This page shows what your organisation follows, so it asks who you are.",
-        "本页面显示贵机构正在关注的内容，因此需要确认您的身份。",
+        "This page is for people of your organisation, so it asks who you are.",
+        "本页面仅供贵机构人员使用，因此需要确认您的身份。",
     ),
     "no_key": ("No key yet? Whoever runs this server makes one with", "还没有密钥？服务器管理员可用以下命令创建："),
     "wrong_key": (

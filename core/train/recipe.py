@@ -10,8 +10,8 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -30,12 +30,12 @@ from core.evaluate import document
 from core.evaluate.baseline import label_frequencies
 from core.evaluate.card import render_card
 from core.evaluate.convergence import TrainingPoint
-from core.evaluate.document import DataFacts, ModelFacts, Report, TaskReport
+from core.evaluate.document import DataFacts, ModelFacts, Panel, Report, TaskReport
 from core.evaluate.report import write_report
 from core.model.backbone import PACKAGED, PACKAGED_NAME
 from core.model.bundle import check_target, new_bundle, write_document
 from core.predict.decide import Calibration
-from core.predict.judge import judge, summarise
+from core.predict.judge import Baselines, judge, summarise
 from core.predict.load import SPLITS, Confusion, Facts, Model, Settings, fingerprint_rows, write_model_files
 from core.train.ladder import BLENDED, PRIMARY_METRIC, Ladder, Rung, climb
 from core.train.learning import learning_curve
@@ -92,8 +92,35 @@ class _Parts:
     warnings: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """What a kit adds to a model of its own.
+
+    Attributes:
+        write: Writes its files into the folder that is being made.
+        summary: ``metrics``, ``baselines`` and ``intervals`` beside those of the tasks.
+        panels: Sections of the report.
+        warnings: For the report.
+    """
+
+    write: Callable[[Path], None]
+    summary: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    panels: tuple[Panel, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+Extend = Callable[[Model, Mapping[str, list[Example]], Baselines], Addition]
+
+
 def train_bundle(
-    corpus: Corpus, specs: Sequence[TaskSpec], config: KitConfig, out: Path, kit: KitFacts, *, resume: bool = False
+    corpus: Corpus,
+    specs: Sequence[TaskSpec],
+    config: KitConfig,
+    out: Path,
+    kit: KitFacts,
+    *,
+    resume: bool = False,
+    extend: Extend | None = None,
 ) -> Trained:
     """Train on a corpus and write a model folder.
 
@@ -104,6 +131,7 @@ def train_bundle(
         out: The model folder; replaced if it is one already.
         kit: What the kit says of itself.
         resume: Go on from the newest checkpoint of an interrupted run with the same ``out``.
+        extend: Given the model, the examples of each side and the baselines, makes what the kit adds to it.
 
     Raises:
         DataError: The rows are too few, or carry no labels.
@@ -127,17 +155,36 @@ def train_bundle(
         reports = judge(model, parts.test, baselines, samples=config.evaluate.bootstrap_samples, seed=config.seed)
         if config.evaluate.learning_curve:
             reports = learning_curve(parts.train, parts.validation, parts.test, reports, config)
-    report = _describe(corpus, parts, ladder, model, reports, config, kit, time.monotonic() - begun)
     summary = summarise(reports, len(parts.test)) if reports else {}
+    sides = {name: getattr(parts, name) for name in SPLITS}
+    addition = extend(model, sides, baselines) if extend else Addition(lambda _: None)
+    if summary:
+        summary = add_scores(summary, addition.summary)
+    parts.warnings.extend(addition.warnings)
+    report = _describe(corpus, parts, ladder, model, reports, config, kit, time.monotonic() - begun)
+    report = replace(report, panels=addition.panels)
     if is_main_process():
         with new_bundle(out) as folder:
             write_model_files(folder, model, dump_config(config))
+            addition.write(folder)
             _write_baselines(folder, ladder)
             write_document(folder, "metrics.json", _metrics(ladder, model, summary, report, parts.train))
             write_report(report, folder / "report.html")
             (folder / "README.md").write_text(render_card(report), encoding="utf-8")
         shutil.rmtree(checkpoints, ignore_errors=True)
     return Trained(out, ladder, summary, time.monotonic() - begun)
+
+
+def add_scores(summary: dict[str, Any], more: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A summary with further metrics, baselines and intervals, each beside those of its kind."""
+    baselines = {
+        name: values | more.get("baselines", {}).get(name, {}) for name, values in summary["baselines"].items()
+    } | {name: dict(v) for name, v in more.get("baselines", {}).items() if name not in summary["baselines"]}
+    return summary | {
+        "metrics": summary["metrics"] | more.get("metrics", {}),
+        "baselines": baselines,
+        "intervals": summary["intervals"] | more.get("intervals", {}),
+    }
 
 
 def _divide(corpus: Corpus, specs: Sequence[TaskSpec], config: KitConfig) -> _Parts:
@@ -222,6 +269,14 @@ def _parts_of(rung: Rung) -> tuple[str, ...]:
     return ("tfidf", BLENDED[rung.name]) if rung.name in BLENDED else ()
 
 
+def _as_kept(chosen: Rung, name: str, read: dict[str, Calibration]) -> dict[str, Calibration]:
+    """How a baseline's logits are read when the bundle holds it: a part of the blend is scaled there already."""
+    if name not in _parts_of(chosen):
+        return read
+    weights = {task: share if name == "tfidf" else 1 - share for task, share in chosen.shares.items()}
+    return {task: Calibration(2 * weights[task], c.thresholds) for task, c in read.items()}
+
+
 def _metrics(
     ladder: Ladder, model: Model, summary: dict[str, Any], report: Report, train: Sequence[Example]
 ) -> dict[str, Any]:
@@ -231,7 +286,8 @@ def _metrics(
     return {
         "priors": {name: values.tolist() for name, values in model.priors.items()},
         "baselines": {
-            name: calibration.dump_python(dict(read), mode="json") for name, (_, read) in _baselines(ladder).items()
+            name: calibration.dump_python(_as_kept(ladder.chosen, name, read), mode="json")
+            for name, (_, read) in _baselines(ladder).items()
         },
         "held_out": summary,
         "facts": facts.model_dump(mode="json"),

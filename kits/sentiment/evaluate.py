@@ -12,9 +12,10 @@ from core.evaluate.document import DataFacts, ModelFacts, Report
 from core.evaluate.report import write_report
 from core.predict.judge import judge, leave_out_seen, summarise
 from core.predict.load import load_baselines, load_model
+from core.train.show import show_scores
 from kits.sentiment.config import SentimentConfig, read_config
 from kits.sentiment.data import load
-from kits.sentiment.train import KIT, show_scores
+from kits.sentiment.train import KIT
 
 _TITLE = {"en": "Evaluation of model", "zh": "模型评估"}
 

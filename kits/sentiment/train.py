@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from core.console import say, show_table
+from core.console import say
 from core.train.recipe import KitFacts, Trained, train_bundle
+from core.train.show import describe_rungs, show_rungs, show_scores
 from kits.sentiment.config import NotifyConfig, SentimentConfig, read_config
 from kits.sentiment.data import SPECS, load
 
@@ -48,28 +49,13 @@ def train_model(config: SentimentConfig, out: Path, *, resume: bool = False) -> 
 def run(*, out: Path, resume: bool = False, as_json: bool = False, **options: Any) -> dict[str, Any]:
     """The verb: train, show what was tried and what it is worth."""
     trained = train_model(read_config(**options), out, resume=resume)
-    rungs = [
-        {"rung": r.name, "validation_score": r.score, "seconds": round(r.seconds, 1), "reason": r.reason}
-        for r in trained.ladder.rungs
-    ]
     if not as_json:
-        scores = ["–" if r["validation_score"] is None else f"{r['validation_score']:.4f}" for r in rungs]
-        tried = [(r["rung"], score, r["seconds"], r["reason"]) for r, score in zip(rungs, scores, strict=True)]
-        show_table("Models tried", ("rung", "validation", "seconds", "reason"), tried)
+        show_rungs(trained.ladder.rungs)
         show_scores(trained.summary)
     say(f"Model: {out}   Report: {out / 'report.html'}   ({trained.seconds:.0f} s)")
-    return {"model": str(out), "chosen": trained.ladder.chosen.name, "ladder": rungs, "held_out": trained.summary}
-
-
-def show_scores(summary: dict[str, Any]) -> None:
-    """Print the scores of a summary beside the baselines."""
-    if not summary:
-        return
-    baselines = summary["baselines"]
-    rows = []
-    for name, value in summary["metrics"].items():
-        interval = summary["intervals"].get(name)
-        between = f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else ""
-        others = (f"{b[name]:.4f}" if name in b else "" for b in baselines.values())
-        rows.append((name, f"{value:.4f}", between, *others))
-    show_table(f"Held-out rows: {summary['rows']}", ("score", "model", "95 % interval", *baselines), rows)
+    return {
+        "model": str(out),
+        "chosen": trained.ladder.chosen.name,
+        "ladder": describe_rungs(trained.ladder.rungs),
+        "held_out": trained.summary,
+    }

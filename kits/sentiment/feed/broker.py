@@ -95,7 +95,10 @@ class _Client:
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name=f"broker {wanted.kind}", daemon=True)
         self._thread.start()
-        self._waiting: asyncio.Queue[Any] = asyncio.Queue(PREFETCH)
+        self._waiting: asyncio.Queue[Any] = asyncio.Queue()
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+        self._is_closing = False
         self._line: Line | None = None
         self._open: dict[int, Any] = {}  # came in, and not acknowledged
         self._heard_at = time.monotonic()
@@ -151,7 +154,10 @@ class _Client:
     async def _put(self, message: Any) -> None:
         """Take a message in; while many are waiting, no more are fetched."""
         self._open[id(message)] = message
-        await self._waiting.put(message)
+        self._waiting.put_nowait(message)
+        if self._waiting.qsize() >= PREFETCH and not self._is_closing:
+            self._has_room.clear()
+        await self._has_room.wait()
 
     async def _take(self, limit: int, wait_seconds: float) -> list[Any]:
         messages: list[Any] = []
@@ -159,6 +165,8 @@ class _Client:
             messages.append(await asyncio.wait_for(self._waiting.get(), wait_seconds))
         while messages and len(messages) < limit and not self._waiting.empty():
             messages.append(self._waiting.get_nowait())
+        if self._waiting.qsize() < PREFETCH:
+            self._has_room.set()
         return messages if self._line is None else sorted(messages, key=self._line.number)
 
     async def _check(self) -> None:
@@ -167,15 +175,14 @@ class _Client:
         Raises:
             ConnectionError: Nobody is.
         """
-        if self._line is not None:
-            subscribers = list(self._line.broker.subscribers)
-            if not all(subscriber.running for subscriber in subscribers) or not await self._line.broker.ping(5.0):
-                raise ConnectionError("the connection was lost")
+        if self._line is not None and not (self._line.is_alive() and await self._line.broker.ping(5.0)):
+            raise ConnectionError("the connection was lost")
 
     async def _stop(self) -> None:
+        self._is_closing = True
+        self._has_room.set()
         if self._line is not None:
-            for subscriber in list(self._line.broker.subscribers):
-                await subscriber.stop()  # first, or what is given back would be sent here again
+            await self._line.end()  # first, or what is given back would be sent here again
             for message in list(self._open.values()):
                 with suppress(Exception):  # not every broker can take a message back at once
                     await message.nack()

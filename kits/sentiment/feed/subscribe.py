@@ -12,8 +12,10 @@ group.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -23,6 +25,8 @@ from kits.sentiment.feed.intake import hide_secrets
 
 PREFETCH = 512
 REDELIVERY_SECONDS = 60
+FETCH_SECONDS = 0.25  # NATS: so long a fetch waits to be full, and so long closing waits for it
+SETTLE_SECONDS = 0.05
 GROUP = "fieldkits"
 EXAMPLES = {
     "nats": "nats://127.0.0.1:4222/news.items?stream=NEWS",
@@ -67,12 +71,16 @@ class Line:
         name_place: Where a message stood.
         number: Its place in the order in which messages came; several are taken at the same time.
         acknowledge: Tells the broker that messages are kept.
+        end: Takes no more messages; those that were fetched are still handed over.
+        is_alive: Whether messages are taken.
     """
 
     broker: Any
     name_place: Callable[[Any], str]
     number: Callable[[Any], int]
     acknowledge: Callable[[Sequence[Any]], Coroutine[Any, Any, None]]
+    end: Callable[[], Coroutine[Any, Any, None]]
+    is_alive: Callable[[], bool]
 
 
 def parse_broker(url: str) -> Wanted:
@@ -99,7 +107,7 @@ def parse_broker(url: str) -> Wanted:
 
 
 async def subscribe(wanted: Wanted, take: Take) -> Line:
-    """Open a subscription whose messages are handed to ``take``; it still has to be started.
+    """Open a subscription whose messages are handed to ``take``; its broker still has to be started.
 
     Raises:
         ImportError: FastStream or the broker's client is not installed.
@@ -108,21 +116,41 @@ async def subscribe(wanted: Wanted, take: Take) -> Line:
 
 
 async def _open_nats(wanted: Wanted, take: Take) -> Line:
-    from faststream import AckPolicy
-    from faststream.nats import JStream, NatsBroker, PullSub
+    """Pull by hand: FastStream's own loop drops what it is fetching when it stops, for a minute each time.
+
+    What is given back while a request for messages is still open is sent to whoever made it, who
+    is gone, and some servers then lose count of it. So the last request ends before that.
+    """
+    from faststream.nats import NatsBroker, NatsMessage
+    from nats.errors import TimeoutError as NothingCame
     from nats.js.api import ConsumerConfig
 
     broker = NatsBroker(wanted.url, logger=None)
-    subscriber = broker.subscriber(
-        wanted.subject,
-        stream=JStream(wanted.place, declare=False),
-        durable=wanted.group,
-        pull_sub=PullSub(batch_size=PREFETCH, timeout=1.0),
-        config=ConsumerConfig(ack_wait=REDELIVERY_SECONDS, max_ack_pending=4 * PREFETCH),
-        ack_policy=AckPolicy.MANUAL,
-        decoder=_keep_body,
-    )
-    subscriber(_make_handler(take))
+    client = await broker.connect()
+    config = ConsumerConfig(ack_wait=REDELIVERY_SECONDS, max_ack_pending=4 * PREFETCH)
+    try:
+        pull = await client.jetstream().pull_subscribe(
+            wanted.subject, durable=wanted.group, stream=wanted.place, config=config
+        )
+    except BaseException:  # there is no such stream, say
+        await broker.stop()
+        raise
+    ending = asyncio.Event()
+
+    async def pull_on() -> None:
+        while not ending.is_set():
+            with suppress(NothingCame):
+                for message in await pull.fetch(PREFETCH, FETCH_SECONDS):
+                    await take(NatsMessage(raw_message=message, body=message.data))
+
+    pulling = asyncio.create_task(pull_on())
+
+    async def end() -> None:
+        ending.set()
+        with suppress(Exception):  # whatever ended it before
+            await pulling
+        await pull.unsubscribe()
+        await asyncio.sleep(SETTLE_SECONDS)
 
     def name_place(message: Any) -> str:
         return f"{wanted.place}:{message.raw_message.subject}:{number(message)}"
@@ -130,7 +158,7 @@ async def _open_nats(wanted: Wanted, take: Take) -> Line:
     def number(message: Any) -> int:
         return int(message.raw_message.metadata.sequence.stream)
 
-    return Line(broker, name_place, number, _acknowledge_each)
+    return Line(broker, name_place, number, _acknowledge_each, end, lambda: not pulling.done())
 
 
 async def _open_kafka(wanted: Wanted, take: Take) -> Line:
@@ -158,7 +186,7 @@ async def _open_kafka(wanted: Wanted, take: Take) -> Line:
         record = message.raw_message
         return f"{record.topic}[{record.partition}]:{record.offset}"
 
-    return Line(broker, name_place, _as_they_came, _commit_offsets)
+    return _line(broker, name_place, _as_they_came, _commit_offsets)
 
 
 async def _open_redis(wanted: Wanted, take: Take) -> Line:
@@ -192,7 +220,7 @@ async def _open_redis(wanted: Wanted, take: Take) -> Line:
     def name_place(message: Any) -> str:
         return f"{wanted.place}:{message.raw_message['message_ids'][0].decode()}"
 
-    return Line(broker, name_place, _as_they_came, _acknowledge_each)
+    return _line(broker, name_place, _as_they_came)
 
 
 async def _open_amqp(wanted: Wanted, take: Take) -> Line:
@@ -211,7 +239,7 @@ async def _open_amqp(wanted: Wanted, take: Take) -> Line:
     def number(message: Any) -> int:
         return int(message.raw_message.delivery_tag)
 
-    return Line(broker, name_place, number, _acknowledge_each)
+    return _line(broker, name_place, number)
 
 
 OPEN = {"nats": _open_nats, "kafka": _open_kafka, "redis": _open_redis, "amqp": _open_amqp}
@@ -227,6 +255,24 @@ def _make_handler(take: Take) -> Callable[..., Awaitable[None]]:
         await take(message)
 
     return handle
+
+
+def _line(
+    broker: Any,
+    name_place: Callable[[Any], str],
+    number: Callable[[Any], int],
+    acknowledge: Callable[[Sequence[Any]], Coroutine[Any, Any, None]] | None = None,
+) -> Line:
+    """A line of subscribers that FastStream runs."""
+
+    async def end() -> None:
+        for subscriber in list(broker.subscribers):
+            await subscriber.stop()
+
+    def is_alive() -> bool:
+        return all(subscriber.running for subscriber in broker.subscribers)
+
+    return Line(broker, name_place, number, acknowledge or _acknowledge_each, end, is_alive)
 
 
 def _as_they_came(message: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal
 
@@ -10,7 +11,7 @@ from sqlalchemy import insert
 
 from core.errors import DataError
 from core.serve.key import Caller
-from core.store.database import transaction
+from core.store.database import reading, transaction
 from kits.sentiment.alert import action
 from kits.sentiment.serve.desk import Desk
 from kits.sentiment.store.schema import feedback, items
@@ -62,16 +63,36 @@ def silence(desk: Desk, caller: Caller, id: str, hours: float, comment: str) -> 
     Raises:
         HTTPException: 404, there is no such alert; 422, no such length of time.
     """
+    with reading(desk.store.engine) as connection:
+        found = _find(read_alert(connection, id))
+    # A series' name is a pattern here: what a pattern would read otherwise is put in brackets.
+    pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in found.series)
+    return silence_matching(desk, caller, {"series": pattern}, hours, comment)
+
+
+def silence_matching(desk: Desk, caller: Caller, matchers: Mapping[str, str], hours: float, comment: str) -> int:
+    """Let nobody be told of some alerts for a while.
+
+    Args:
+        desk: What all routes share.
+        caller: Who decides.
+        matchers: Patterns for ``series``, ``severity``, ``kind`` that must all match.
+        hours: From now on.
+        comment: Why.
+
+    Returns:
+        The number of the silence.
+
+    Raises:
+        HTTPException: 422, no such length of time.
+        DataError: They match everything, or what there is not.
+    """
     if not 0 < hours <= MOST_SILENCE_HOURS:
         raise HTTPException(422, f"a silence lasts up to {MOST_SILENCE_HOURS:g} hours")
     with transaction(desk.store.engine) as connection:
-        now = desk.now(connection)
-        found = _find(read_alert(connection, id))
-        # A series' name is a pattern here: what a pattern would read otherwise is put in brackets.
-        pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in found.series)
-        until = now.clock + timedelta(hours=hours)
-        number: int = action.silence(connection, {"series": pattern}, until, caller.name, _plain(comment), now.clock)
-        return number
+        now = desk.now(connection).clock
+        until = now + timedelta(hours=hours)
+        return action.silence(connection, matchers, until, caller.name, _plain(comment), now)
 
 
 def end_silence(desk: Desk, caller: Caller, number: int) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
 from pydantic import AwareDatetime, Field
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from core.config import parse_duration
 from core.serve.events import Pulse
@@ -18,11 +18,10 @@ from core.serve.page import Pages
 from kits.sentiment.config import SentimentConfig
 from kits.sentiment.reading import ErrorRates
 from kits.sentiment.serve.scoring import Scoring
-from kits.sentiment.store.recall import window_counts
-from kits.sentiment.store.schema import alerts
+from kits.sentiment.store.recall import first_window, known_alerts, window_counts
 from kits.sentiment.store.store import MonitorStore
 from kits.sentiment.surge.detector import SurgeDetector
-from kits.sentiment.surge.signal import Band, KnownAlert
+from kits.sentiment.surge.signal import Band
 from kits.sentiment.view.now import Now, read_now
 from kits.sentiment.view.overview import Usual
 
@@ -66,14 +65,8 @@ class Baseline:
         config = self._settings
         detector = SurgeDetector(config.surge, config.alert, config.story, ErrorRates())
         since = now.clock - detector.history - timedelta(days=MOST_DAYS)
-        wanted = ("id", "series", "kind", "severity", "state", "starts_at", "last_window_at", "evidence")
-        known = connection.execute(
-            select(*(alerts.c[name] for name in wanted)).where(
-                alerts.c.last_window_at >= since, alerts.c.state != "withdrawn"
-            )
-        )
-        counts = window_counts(connection, now.version, since)
-        detector.restore(now.clock, counts, (), [KnownAlert(*row) for row in known])
+        counts, first = window_counts(connection, now.version, since), first_window(connection, now.version)
+        detector.restore(now.clock, counts, (), known_alerts(connection, since), since=first)
         return detector
 
 

@@ -72,15 +72,21 @@ def list_stories(
     sentiment: Literal["negative", "neutral", "positive"] | None = None,
     since: Instant | None = None,
     until: Instant | None = None,
+    after: str | None = None,
     limit: Limit = 50,
 ) -> list[stories.StoryView]:
-    """Stories of a series, the latest first; of the last seven days if no time is given."""
+    """Stories of a series, the latest first; of the last seven days if no time is given.
+
+    For more of them, send the key of the last one as ``after``.
+    """
     wanted = find_series(series)
     with reading(desk.store.engine) as connection:
         now = desk.now(connection)
         end = until or now.clock + timedelta(seconds=1)
         start = since or end - timedelta(days=STORY_DAYS)
-        return stories.list_stories(connection, now.version, wanted, start, end, sentiment=sentiment, limit=limit)
+        return stories.list_stories(
+            connection, now.version, wanted, start, end, sentiment=sentiment, after=after, limit=limit
+        )
 
 
 @router.get("/stories/{key}")
@@ -98,14 +104,17 @@ def story(desk: At, key: str) -> StoryDetail:
 def list_alerts(
     desk: At,
     state: Literal["open", "past"] = "open",
-    before: Instant | None = None,
+    after: str | None = None,
     limit: Limit = 100,
 ) -> list[alerts.AlertView]:
-    """The open alerts, the most urgent first, or those that are over, the latest first."""
+    """The open alerts, the most urgent first, or those that are over, the latest first.
+
+    For more of the latter, send the id of the last one as ``after``.
+    """
     with reading(desk.store.engine) as connection:
         if state == "open":
             return alerts.open_alerts(connection)[:limit]
-        return alerts.past_alerts(connection, limit, before)
+        return alerts.past_alerts(connection, limit, after)
 
 
 @router.get("/alerts/{id}")
@@ -116,7 +125,7 @@ def alert(desk: At, id: str) -> AlertDetail:
         if found is None:
             raise HTTPException(404, "no such alert")
         series = parse_series(found.series) or Series("overall", "")
-        told = stories.read_stories(connection, found.model_version, series, driving_stories(found))
+        told = stories.read_stories(connection, found.model_version, series, found.driving)
         return AlertDetail(found, told, alerts.alert_history(connection, id), alerts.deliveries(connection, id))
 
 
@@ -160,8 +169,3 @@ def find_series(key: str) -> Series:
     if series is None:
         raise HTTPException(404, "no such series; expected overall, topic:NAME or company:NAME")
     return series
-
-
-def driving_stories(alert: alerts.AlertView) -> list[str]:
-    """The keys of the stories behind an alert, widest reach first."""
-    return [str(story["story"]) for story in alert.evidence.get("driving", ())]

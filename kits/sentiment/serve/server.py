@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing, nullcontext
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -14,16 +13,13 @@ from fastapi import FastAPI
 from sqlalchemy import select
 
 from core.config import StoreConfig
-from core.console import say
 from core.errors import ConfigError
 from core.serve.app import Site, create_app
 from core.serve.events import Pulse
-from core.serve.key import list_keys
-from core.serve.listen import bind, check_address, is_loopback, run_server, show_url
-from core.serve.log import log, set_up_journal
+from core.serve.log import log
 from core.serve.page import Pages
-from core.serve.signin import PATH as SIGN_IN
 from core.serve.signin import Link
+from core.serve.start import serve
 from core.store.database import reading
 from kits.sentiment.config import SentimentConfig, read_config
 from kits.sentiment.monitor.process import Monitor, open_monitor
@@ -139,9 +135,9 @@ def run(
     """The verb: serve until stopped, and with ``--source`` take items in, too.
 
     Raises:
-        ConfigError: The settings or options are wrong.
+        ConfigError: The settings or options are wrong, or the address is open to others without a key.
         ModelError: The model cannot be loaded.
-        ServeError: The address is taken, or open to others without a key.
+        ServeError: The address is taken, or not of this machine.
         StoreError: The database cannot be reached, or the monitor cannot go on.
     """
     if model is None and (source or notify):
@@ -149,21 +145,18 @@ def run(
     settings = _settings(model, store, notify, config=config, set=set, seed=seed, map=map)
     opened = open_store(settings.store.url)
     with reading(opened.engine) as connection:
-        has_keys = any(key.is_valid(datetime.now(UTC)) for key in list_keys(connection, api_keys))
         shape = connection.execute(select(writer.c.shape)).scalar()
     if not source and shape not in (None, window_shape(settings)):
         fix = "give the monitor's settings here, too"
         raise ConfigError("the monitor counts other windows", where="surge.window", expected=shape or "", fix=fix)
-    check_address(settings.serve.host, has_keys)
-    with closing(bind(settings.serve)) as listener:
-        monitor = MonitorThread(open_monitor(settings, model, source)) if model is not None and source else None
-        link = None if has_keys or not is_loopback(settings.serve.host) else Link()
+    monitor = MonitorThread(open_monitor(settings, model, source)) if model is not None and source else None
+
+    def build(link: Link | None) -> tuple[FastAPI, Callable[[], Awaitable[None]]]:
         scoring = None if model is None else Scoring.load(model)
         app = make_app(opened, settings, scoring=scoring, monitor=monitor, link=link)
-        _announce(show_url(listener), link)
-        set_up_journal()
-        goes_on = (lambda: True) if monitor is None else monitor.goes_on
-        run_server(app, listener, settings.serve, app.state.desk.pulse.stop, goes_on)
+        return app, app.state.desk.pulse.stop
+
+    serve(opened.engine, api_keys, settings.serve, build, lambda: monitor is None or monitor.goes_on())
     if monitor is not None and monitor.error is not None:
         raise monitor.error
 
@@ -174,14 +167,6 @@ def _settings(model: Path | None, store: str | None, notify: list[str] | None, *
         return read_settings(model, store, notify, **options)
     settings = read_config(**options)
     return settings if store is None else settings.model_copy(update={"store": StoreConfig(url=store)})
-
-
-def _announce(address: str, link: Link | None) -> None:
-    if link is None:
-        say(f"Open {address} and sign in with an API key")
-        return
-    say("No API key has been made yet. This link signs you in, once, within 15 minutes:")
-    say(f"{address}{SIGN_IN}?code={link.code}")
 
 
 def _read_version(store: MonitorStore) -> tuple[object, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
@@ -17,8 +19,8 @@ from core.serve.page import choose_language
 from core.store.database import reading
 from kits.sentiment.serve import words
 from kits.sentiment.serve.chart import draw_spark, draw_timeline
-from kits.sentiment.serve.desk import At, Desk, Instant
-from kits.sentiment.serve.read import driving_stories, find_series
+from kits.sentiment.serve.desk import At, Desk
+from kits.sentiment.serve.read import find_series
 from kits.sentiment.view import alerts, health, stories
 from kits.sentiment.view.now import Now
 from kits.sentiment.view.overview import read_overview
@@ -28,6 +30,7 @@ from kits.sentiment.view.timeline import read_timeline
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 SHOWN_STORIES, SHOWN_ALERTS, SHOWN_DEAD = 40, 30, 20
 DAYS = (2, 7, 28)
+BEFORE_ALERT, AFTER_ALERT = timedelta(days=2), timedelta(days=1)  # shown around an alert
 Days = Annotated[int, Query(ge=1, le=28)]
 
 
@@ -61,7 +64,7 @@ class View:
             page=page,
             now=self.now,
             zone=show_offset(self.now.clock.astimezone(self.zone)),
-            when=time_shower(self.language, self.zone, self.now.clock),
+            when=time_shower(self.language, self.zone, datetime.now(UTC)),
             open_count=alerts.count_open(self.connection),
             can_write=self._request.scope["state"]["caller"].may("write"),
             can_admin=self._request.scope["state"]["caller"].may("admin"),
@@ -83,7 +86,8 @@ def overview_page(desk: At, request: Request) -> HTMLResponse:
     with open_view(desk, request) as view:
         usual = desk.baseline.usual(view.connection, view.now)
         found = read_overview(view.connection, view.now, desk.window, usual)
-        return view.render("overview.html", "overview", overview=found)
+        days = desk.settings.surge.min_history_days
+        return view.render("overview.html", "overview", overview=found, learning_days=math.ceil(days) + 1)
 
 
 @router.get("/page/series/{series:path}")
@@ -93,7 +97,7 @@ def series_page(
     series: str,
     days: Days = 7,
     sentiment: Literal["negative", "all"] = "negative",
-    until: Instant | None = None,
+    after: str | None = None,
 ) -> HTMLResponse:
     """One series over time, and its stories."""
     wanted = find_series(series)
@@ -102,8 +106,8 @@ def series_page(
         usual = desk.baseline.usual(connection, now)
         timeline = read_timeline(connection, now, wanted.key, now.ago(days=days), desk.window, usual)
         found = stories.list_stories(
-            connection, now.version, wanted, now.ago(days=days), until or now.clock + timedelta(seconds=1),
-            sentiment=None if sentiment == "all" else sentiment, limit=SHOWN_STORIES + 1,
+            connection, now.version, wanted, now.ago(days=days), now.clock + timedelta(seconds=1),
+            sentiment=None if sentiment == "all" else sentiment, after=after, limit=SHOWN_STORIES + 1,
         )  # fmt: skip
         return view.render(
             "series.html",
@@ -114,7 +118,7 @@ def series_page(
             chart=draw_timeline(timeline, view.zone, view.language),
             current=next((alert for alert in timeline.alerts if alert.is_open), None),
             stories=found[:SHOWN_STORIES],
-            earlier=found[SHOWN_STORIES - 1].last_at if len(found) > SHOWN_STORIES else None,
+            earlier=found[SHOWN_STORIES - 1].key if len(found) > SHOWN_STORIES else None,
             days=days,
             choices=DAYS,
             sentiment=sentiment,
@@ -141,18 +145,19 @@ def story_page(desk: At, request: Request, key: str, series: str = "") -> HTMLRe
 
 
 @router.get("/page/alerts")
-def alerts_page(desk: At, request: Request, before: Instant | None = None) -> HTMLResponse:
+def alerts_page(desk: At, request: Request, after: str | None = None) -> HTMLResponse:
     """The inbox: what needs attention, what is in hand, what is over, what is silenced."""
     with open_view(desk, request) as view:
         opened = alerts.open_alerts(view.connection)
-        past = alerts.past_alerts(view.connection, SHOWN_ALERTS + 1, before)
+        past = alerts.past_alerts(view.connection, SHOWN_ALERTS + 1, after)
         return view.render(
             "alerts.html",
             "alerts",
+            leads=stories.lead_stories(view.connection, [*opened, *past[:SHOWN_ALERTS]]),
             firing=[alert for alert in opened if alert.state == "firing"],
             in_hand=[alert for alert in opened if alert.state == "acknowledged"],
             past=past[:SHOWN_ALERTS],
-            earlier=past[SHOWN_ALERTS - 1].opened_at if len(past) > SHOWN_ALERTS else None,
+            earlier=past[SHOWN_ALERTS - 1].id if len(past) > SHOWN_ALERTS else None,
             silences=alerts.list_silences(view.connection, view.now.clock),
         )
 
@@ -165,11 +170,18 @@ def alert_page(desk: At, request: Request, id: str) -> HTMLResponse:
         if found is None:
             raise HTTPException(404, "no such alert")
         series = parse_series(found.series) or Series("overall", "")
+        then = replace(view.now, clock=min(view.now.clock, found.ends_at + AFTER_ALERT))
+        usual = desk.baseline.usual(view.connection, view.now)
+        around = read_timeline(
+            view.connection, then, found.series, found.starts_at - BEFORE_ALERT, desk.window, usual
+        )
         return view.render(
             "alert.html",
             "alerts",
             alert=found,
-            stories=stories.read_stories(view.connection, found.model_version, series, driving_stories(found)),
+            timeline=around,
+            chart=draw_timeline(around, view.zone, view.language),
+            stories=stories.read_stories(view.connection, found.model_version, series, found.driving),
             history=alerts.alert_history(view.connection, id),
             deliveries=alerts.deliveries(view.connection, id),
         )

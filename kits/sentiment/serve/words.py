@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from kits.sentiment.view.alerts import AlertEvent, AlertView
 from kits.sentiment.view.overview import Overview
 from kits.sentiment.view.series import parse_series
-from kits.sentiment.view.stories import Score
+from kits.sentiment.view.stories import Score, StoryView
 
 Words = Mapping[str, str]
 
@@ -135,11 +135,20 @@ def event_comment(event: AlertEvent, t: Words) -> str:
 def headline(overview: Overview, t: Words) -> str:
     """The state of things in a few words."""
     firing, in_hand = len(overview.firing), len(overview.acknowledged)
-    if not firing:
-        said = t["say_calm"]
+    if overview.overall is None and not firing:
+        said = t["empty_title"]
+    elif not firing:
+        said = t["say_learning" if overview.is_learning else "say_calm"]
     else:
         said = t["say_firing_one"] if firing == 1 else t["say_firing_many"].format(n=firing)
     return f"{said}{t['comma']}{t['say_in_hand'].format(n=in_hand)}" if in_hand else said
+
+
+def printed(story: StoryView, t: Words) -> str:
+    """How often a story was told, and by how many."""
+    if story.items == 1:
+        return t["printed_one"]
+    return t["printed" if story.sources != 1 else "printed_by_one"].format(items=story.items, sources=story.sources)
 
 
 def event_words(what: str, t: Words) -> str:

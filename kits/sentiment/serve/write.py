@@ -34,6 +34,7 @@ MOST_CHARACTERS = 20_000
 FULL_SECONDS = 30.0
 Text = Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
 Comment = Annotated[str, Field(max_length=2_000)]
+Pattern = Annotated[str, Field(min_length=1, max_length=200, pattern="^[^\\x00]*$")]
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,15 @@ class Silenced:
 
 
 @dataclass(frozen=True)
+class Matching:
+    """Of which alerts nobody is told, and for how long: patterns for series, severity and kind that must all match."""
+
+    matchers: Annotated[dict[str, Pattern], Field(min_length=1, max_length=3)]
+    hours: float
+    comment: Comment = ""
+
+
+@dataclass(frozen=True)
 class Numbered:
     """The number of a silence."""
 
@@ -137,7 +147,7 @@ def post_items(desk: At, request: Request, records: Records) -> Accepted | Respo
 @needs("read")
 async def score(desk: At, request: Request, texts: Texts) -> list[Scored] | Response:
     """Read texts with the model that is loaded here; nothing is kept."""
-    entities = texts.entities or [None] * len(texts.texts)
+    entities = [None] * len(texts.texts) if texts.entities is None else texts.entities
     if len(entities) != len(texts.texts):
         raise HTTPException(422, f"{len(texts.texts)} texts, but {len(entities)} entities")
     try:
@@ -180,6 +190,13 @@ def judge(desk: At, request: Request, id: str, judged: Judged) -> AlertView:
 def silence(desk: At, request: Request, id: str, silenced: Silenced) -> Numbered:
     """Let nobody be told of an alert's series for a while."""
     return Numbered(act.silence(desk, caller_of(request), id, silenced.hours, silenced.comment))
+
+
+@router.post("/silences", status_code=201)
+def silence_matching(desk: At, request: Request, matching: Matching) -> Numbered:
+    """Let nobody be told of some alerts for a while."""
+    caller = caller_of(request)
+    return Numbered(act.silence_matching(desk, caller, matching.matchers, matching.hours, matching.comment))
 
 
 @router.post("/silences/{number}/end", status_code=204)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Select, case, func, select
@@ -41,6 +41,16 @@ class AlertView:
         return self.state in OPEN
 
     @property
+    def ends_at(self) -> datetime:
+        """The end of its last window."""
+        return self.last_window_at + timedelta(seconds=float(self.evidence.get("window_seconds", 0)))
+
+    @property
+    def driving(self) -> list[str]:
+        """The keys of the stories behind it, widest reach first."""
+        return [str(story["story"]) for story in self.evidence.get("driving", ())]
+
+    @property
     def times_usual(self) -> float | None:
         """How many times the expected count was seen; None if it is the share that is unusual."""
         count, expected = self.evidence.get("count"), self.evidence.get("expected")
@@ -49,10 +59,11 @@ class AlertView:
 
 @dataclass(frozen=True, slots=True)
 class AlertEvent:
-    """Something that happened to an alert."""
+    """Something that happened to an alert of a series."""
 
     number: int
     alert: str
+    series: str
     what: str
     at: datetime
     by: str
@@ -102,18 +113,22 @@ def count_open(connection: Connection) -> int:
     )
 
 
-def past_alerts(connection: Connection, limit: int, before: datetime | None = None) -> list[AlertView]:
+def past_alerts(connection: Connection, limit: int, after: str | None = None) -> list[AlertView]:
     """Alerts that are over, the latest first.
 
     Args:
         connection: To read from.
         limit: Most of them.
-        before: Only those opened earlier.
+        after: Only those that come after this one; none if there is no such alert.
     """
     query = _alerts().where(alerts.c.state.not_in(OPEN))
-    if before is not None:
-        query = query.where(alerts.c.opened_at < before)
-    return [_alert(row) for row in connection.execute(query.order_by(alerts.c.opened_at.desc()).limit(limit))]
+    if after is not None:
+        other = alerts.alias()
+        opened_at = select(other.c.opened_at).where(other.c.id == after).scalar_subquery()
+        is_at_once = (alerts.c.opened_at == opened_at) & (alerts.c.id > after)
+        query = query.where((alerts.c.opened_at < opened_at) | is_at_once)
+    query = query.order_by(alerts.c.opened_at.desc(), alerts.c.id).limit(limit)
+    return [_alert(row) for row in connection.execute(query)]
 
 
 def series_alerts(connection: Connection, series: str, since: datetime) -> list[AlertView]:
@@ -152,7 +167,8 @@ def events_after(connection: Connection, number: int, missed: tuple[int, ...], l
         limit: Most of them.
     """
     wanted = (alert_events.c.number > number) | alert_events.c.number.in_(missed)
-    return [AlertEvent(*row) for row in connection.execute(_events().where(wanted).order_by("number").limit(limit))]
+    query = _events().where(wanted).order_by(alert_events.c.number).limit(limit)
+    return [AlertEvent(*row) for row in connection.execute(query)]
 
 
 def last_event(connection: Connection) -> int:
@@ -181,7 +197,8 @@ def _alerts() -> Select[Any]:
 
 
 def _events() -> Select[Any]:
-    return select(*(alert_events.c[field.name] for field in fields(AlertEvent)))
+    own = [alerts.c.series if field.name == "series" else alert_events.c[field.name] for field in fields(AlertEvent)]
+    return select(*own).select_from(alert_events.join(alerts, alerts.c.id == alert_events.c.alert))
 
 
 def _alert(row: Sequence[Any]) -> AlertView:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from kits.sentiment.surge.signal import Band
 from kits.sentiment.view.alerts import AlertView, open_alerts, recent_spans
 from kits.sentiment.view.now import Now
 from kits.sentiment.view.series import Kind, Series, parse_series
+from kits.sentiment.view.stories import Headline, lead_stories
 
 LEVEL_HOURS = 24
 TREND_DAYS = 7
@@ -21,16 +22,6 @@ TREND_POINTS = 56
 MOST_HEADLINES = 1000
 Usual = Callable[[str, Sequence[datetime]], Sequence[Band | None]]
 _ORDER = {"critical": 0, "warning": 1}
-
-
-@dataclass(frozen=True, slots=True)
-class Headline:
-    """A story in few words."""
-
-    key: str
-    title: str
-    at: datetime
-    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +71,7 @@ class Overview:
         companies: Likewise.
         firing: Alerts that nobody has acknowledged.
         acknowledged: Alerts that somebody takes care of.
+        leads: By the id of an open alert the story behind it that was told most often.
     """
 
     at: datetime
@@ -88,6 +80,12 @@ class Overview:
     companies: tuple[SeriesRow, ...]
     firing: tuple[AlertView, ...]
     acknowledged: tuple[AlertView, ...]
+    leads: Mapping[str, Headline]
+
+    @property
+    def is_learning(self) -> bool:
+        """There is news, but too little yet to know what is usual."""
+        return self.overall is not None and self.overall.usual is None and self.overall.alert is None
 
 
 @dataclass(slots=True)
@@ -131,6 +129,7 @@ def read_overview(connection: Connection, now: Now, length: timedelta, usual: Us
         tuple(row for row in rows if row.kind == "company"),
         tuple(alert for alert in opened if alert.state == "firing"),
         tuple(alert for alert in opened if alert.state == "acknowledged"),
+        lead_stories(connection, opened),
     )
 
 

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, exists, literal, select
 
 from kits.sentiment.store.schema import feedback, items, scores, stories
+from kits.sentiment.view.alerts import AlertView
 from kits.sentiment.view.series import Series, belongs
 
 MOST_ITEMS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """A story in few words."""
+
+    key: str
+    title: str
+    at: datetime
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +108,10 @@ def list_stories(
     until: datetime,
     *,
     sentiment: str | None = None,
+    after: str | None = None,
     limit: int = 50,
 ) -> list[StoryView]:
-    """The stories of a series that were told in a time, the latest first.
+    """The stories of a series that were last told in a time, the latest first.
 
     Args:
         connection: To read from.
@@ -108,26 +120,34 @@ def list_stories(
         since: From when.
         until: Until when, this instant left out.
         sentiment: Only those with an item of this sentiment.
+        after: Only those that come after the story of this key; none if there is no such story.
         limit: Most of them.
     """
-    latest = func.max(items.c.event_at)
+    told = stories.c.last_at
     query = (
-        select(items.c.story, latest.label("at"))
-        .select_from(items.join(scores, scores.c.item == items.c.key))
-        .where(
-            scores.c.model_version == version,
-            items.c.event_at >= since,
-            items.c.event_at < until,
-            belongs(connection, series),
-        )
-        .group_by(items.c.story)
-        .order_by(latest.desc(), items.c.story)
+        select(stories.c.key)
+        .where(told >= since, told < until, _has_item(connection, version, series, sentiment))
+        .order_by(told.desc(), stories.c.key)
         .limit(limit)
+    )
+    if after is not None:
+        other = stories.alias()
+        last_at = select(other.c.last_at).where(other.c.key == after).scalar_subquery()
+        query = query.where((told < last_at) | ((told == last_at) & (stories.c.key > after)))
+    return read_stories(connection, version, series, list(connection.execute(query).scalars()))
+
+
+def _has_item(
+    connection: Connection, version: str | None, series: Series, sentiment: str | None
+) -> ColumnElement[bool]:
+    """The condition on ``stories`` that an item of theirs is in a series, and of a sentiment if one is given."""
+    query = select(literal(1)).select_from(items.join(scores, scores.c.item == items.c.key))
+    query = query.where(
+        items.c.story == stories.c.key, scores.c.model_version == version, belongs(connection, series)
     )
     if sentiment is not None:
         query = query.where(scores.c.sentiment == sentiment)
-    keys = [row.story for row in connection.execute(query)]
-    return read_stories(connection, version, series, keys)
+    return exists(query)
 
 
 def read_stories(connection: Connection, version: str | None, series: Series, keys: Sequence[str]) -> list[StoryView]:
@@ -145,6 +165,15 @@ def read_stories(connection: Connection, version: str | None, series: Series, ke
     rows = connection.execute(select(*(stories.c[name] for name in names)).where(stories.c.key.in_(keys)))
     found = {row.key: StoryView(*(*row, *first.get(row.key, ("", None, None)))) for row in rows}
     return [found[key] for key in keys if key in found]
+
+
+def lead_stories(connection: Connection, found: Iterable[AlertView]) -> dict[str, Headline]:
+    """By the id of an alert the first of the stories behind it, while it is kept."""
+    first = {alert.id: alert.driving[0] for alert in found if alert.driving}
+    wanted = (stories.c.key, stories.c.title, stories.c.first_at, stories.c.language)
+    query = select(*wanted).where(stories.c.key.in_(first.values()))
+    headlines = {row.key: Headline(*row) for row in connection.execute(query)}
+    return {id: headlines[key] for id, key in first.items() if key in headlines}
 
 
 def read_story(connection: Connection, version: str | None, key: str) -> StoryView | None:

@@ -54,7 +54,7 @@ def open_tables(folder: Path) -> Engine:
     """A database with the table of keys alone."""
     engine = open_database(f"sqlite:///{folder / 'site.db'}")
     with transaction(engine) as connection:
-        metadata.create_all(connection)
+        metadata.create_all(connection)  # unless they are there
     return engine
 
 
@@ -73,7 +73,7 @@ def make_app(
     """The server, its database, and the handle on its routes."""
     engine = open_tables(folder)
     pages = folder / "pages"
-    pages.mkdir()
+    pages.mkdir(exist_ok=True)
     steered = Steered(threading.Event(), threading.Semaphore(0))
     pulse = Pulse(lambda: steered.version, seconds=0.02)
 
@@ -152,10 +152,10 @@ def _routes(steered: Steered, pulse: Pulse) -> APIRouter:
 
 
 @contextmanager
-def running(app: FastAPI, settings: ServeConfig) -> Iterator[tuple[str, GracefulServer]]:
-    """The server on a real socket, as ``run_server`` runs it, but on a thread of the test's process."""
+def running(app: FastAPI, settings: ServeConfig, pulse: Pulse | None = None) -> Iterator[tuple[str, GracefulServer]]:
+    """A server on a real socket, as ``run_server`` runs it, but on a thread of the test's process."""
     listener = bind(settings)
-    server = make_server(app, settings, app.state.pulse.stop, lambda: True)
+    server = make_server(app, settings, (pulse or app.state.pulse).stop, lambda: True)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     while not server.started:

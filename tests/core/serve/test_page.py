@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -68,6 +68,13 @@ def test_instant_is_shown_in_the_reader_s_zone_and_no_longer_than_needed(
     text = time_shower(language, ZoneInfo(zone), NOW)(at)
     assert re.sub("<[^>]*>", "", text) == shown
     assert at.strftime("%Y-%m-%dT%H:%M:%SZ") in text
+
+
+def test_end_of_a_span_is_shown_without_the_day_of_its_start() -> None:
+    show = time_shower("en", ZoneInfo("UTC"), NOW)
+    start = datetime(2025, 6, 10, 22, tzinfo=UTC)
+    shown = [re.sub("<[^>]*>", "", show(start + timedelta(hours=hours), after=start)) for hours in (1, 3)]
+    assert shown == ["23:00", "11 Jun 01:00"]
 
 
 def test_offsets_of_half_hours_are_shown() -> None:

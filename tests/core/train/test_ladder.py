@@ -60,11 +60,10 @@ def test_rung_that_is_clearly_better_is_kept(tiny_backbone: Path) -> None:
 class Fixed:
     """A classifier that always says the same."""
 
-    kind = "tfidf"
     parameters = 0
 
-    def __init__(self, logits: Any) -> None:
-        self.tasks = TASKS[:1]
+    def __init__(self, logits: Any, kind: str = "tfidf") -> None:
+        self.kind, self.tasks = kind, TASKS[:1]
         self._logits = logits
 
     def logits(self, texts: Any) -> list[Any]:
@@ -89,6 +88,24 @@ def test_lead_that_the_metric_cannot_tell_is_told_by_the_log_loss(
     ladder = climb(data, data, TASKS[:1], configure(tiny_backbone, rungs=("tfidf", "probe")))
     assert ladder.chosen.name == ("probe" if knows_when_it_errs else "tfidf")
     assert "log loss" in ladder.rungs[1].reason
+
+
+@pytest.mark.parametrize(("kind", "swapped", "kept"), [
+    ("encoder", False, "probe"),
+    ("encoder", True, "tfidf"),
+    ("tfidf", False, "tfidf"),
+])  # fmt: skip
+def test_of_rungs_that_cost_the_same_to_run_the_better_one_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tiny_backbone: Path, kind: str, swapped: bool, kept: str
+) -> None:
+    data = make_dataset(make_examples(300, 2), TASKS[:1])
+    random, truth = np.random.default_rng(0), data.targets["sentiment"]
+    good, better = (random.normal(size=(len(truth), 3)) + lead * np.eye(3)[truth] for lead in (1.0, 1.1))
+    first, second = (better, good) if swapped else (good, better)
+    models = {"tfidf": Fixed(first.astype(np.float32), kind), "probe": Fixed(second.astype(np.float32), "encoder")}
+    monkeypatch.setattr("core.train.ladder.fit_rung", lambda name, *_: (models[name], ()))
+    ladder = climb(data, data, TASKS[:1], configure(tiny_backbone, rungs=("tfidf", "probe")))
+    assert ladder.chosen.name == kept, ladder.rungs[1].reason
 
 
 def test_spent_budget_leaves_the_first_rung(tiny_backbone: Path) -> None:

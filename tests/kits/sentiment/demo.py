@@ -75,7 +75,7 @@ def fill(engine: Engine, at: datetime, days: int = DAYS) -> None:
         connection.execute(insert(schema.windows), _windows(rows, at))
         connection.execute(insert(schema.feeds), _feeds(at, len(rows.tables["items"])))
         connection.execute(insert(schema.dead_letters), _dead(at))
-        alerts = _alerts(rows, at)
+        alerts = _alerts(rows, at, days)
         connection.execute(insert(schema.alerts), [alert for alert, _ in alerts])
         connection.execute(insert(schema.alert_events), [event for _, events in alerts for event in events])
         connection.execute(insert(schema.outbox), _outbox(alerts[0][0]["id"], at))
@@ -110,7 +110,7 @@ def _tell(chance: random.Random, texts: list[Text], at: datetime, days: int) -> 
             when = start + timedelta(seconds=chance.randrange(3600))
             if when < at:
                 told.append((when, chance.choice(texts)))
-    for surge in SURGES:
+    for surge in _surges(days):
         kind, _, name = surge.series.partition(":")
         bad = [t for t in texts if t.sentiment == "negative" and (kind == "company" or name in t.topics)]
         for index in range(surge.stories):
@@ -119,6 +119,11 @@ def _tell(chance: random.Random, texts: list[Text], at: datetime, days: int) -> 
                 text = Text(f"{name}: {text.title}", text.body, text.source, text.topics, "negative", text.language)
             told.append((at - timedelta(hours=surge.hours_ago - chance.random() * surge.hours * 0.95), text))
     return told
+
+
+def _surges(days: int) -> list[Surge]:
+    """Those within so many days."""
+    return [surge for surge in SURGES if surge.hours_ago < 24 * days]
 
 
 def _poisson(chance: random.Random, mean: float) -> int:
@@ -179,9 +184,9 @@ def _windows(rows: _Rows, at: datetime) -> list[dict[str, Any]]:
     return [{"model_version": VERSION, "series": s, "starts_at": w} | count for (s, w), count in counts.items()]
 
 
-def _alerts(rows: _Rows, at: datetime) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+def _alerts(rows: _Rows, at: datetime, days: int) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
     made = []
-    for index, surge in enumerate(SURGES):
+    for index, surge in enumerate(_surges(days)):
         first = (at - timedelta(hours=surge.hours_ago)).replace(minute=0, second=0, microsecond=0)
         last = (at - timedelta(hours=surge.hours_ago - surge.hours * 0.95)).replace(minute=0, second=0, microsecond=0)
         driving = [r for r in rows.by_series[surge.series] if first <= r[0] <= last + timedelta(hours=1)]

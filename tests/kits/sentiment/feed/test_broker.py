@@ -16,7 +16,7 @@ from core.errors import ConfigError
 from kits.sentiment.feed import DeadRecord, FeedError, Record
 from kits.sentiment.feed import broker as module
 from kits.sentiment.feed.broker import BrokerFeed
-from kits.sentiment.feed.subscribe import EXAMPLES, parse_broker, subscribe
+from kits.sentiment.feed.subscribe import EXAMPLES, PREFETCH, parse_broker, subscribe
 from tests.kits.sentiment.feed.brokers import KINDS, SERVERS, Broker, own_broker
 from tests.kits.sentiment.feed.draining import drain, titles
 
@@ -77,6 +77,21 @@ def test_what_was_not_acknowledged_comes_again_after_a_restart(broker: Broker) -
     second.close()
     assert sorted([*kept, *again], key=str) == [str(number) for number in range(10)]
     assert wait_for_open(broker, 0) == 0
+
+
+def test_closing_while_more_wait_than_are_taken_at_once_gives_all_back_at_once(broker: Broker) -> None:
+    count = 2 * PREFETCH + 100
+    broker.publish(*(body(str(number)) for number in range(count)))
+    first = BrokerFeed(broker.url, follow=True)
+    while sum(len(first.poll(None, 1).records) for _ in range(100)) < 50:
+        pass
+    started = time.monotonic()
+    first.close()
+    second = BrokerFeed(broker.url, follow=True)
+    again = poll_until(second, count)
+    second.close()
+    assert time.monotonic() - started < 10
+    assert set(again) == {str(number) for number in range(count)}
 
 
 def test_message_that_is_no_object_is_a_dead_record_and_stops_nothing(broker: Broker) -> None:

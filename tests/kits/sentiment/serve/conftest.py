@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from fastapi import FastAPI
@@ -59,6 +62,41 @@ class Site:
         """What stands in a table."""
         with reading(self.store.engine) as connection:
             return list(connection.execute(select(table)))
+
+
+class Teller:
+    """A stream of server-sent events, read one by one on a real socket."""
+
+    def __init__(self, address: str, key: str, last: str = "") -> None:
+        parts = urlsplit(address)
+        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=15)
+        self._connection.request("GET", "/events", headers={"authorization": f"Bearer {key}", "last-event-id": last})
+        self._answer = self._connection.getresponse()
+        assert self._answer.status == 200
+
+    def next(self) -> tuple[str, str, Any]:
+        """Name, id and data of the next event; of the end an empty name."""
+        told = {"event": "", "id": "", "data": "null"}
+        while line := self._answer.readline().decode():
+            name, _, value = line.rstrip("\n").partition(": ")
+            if name in told:
+                told[name] = value
+            elif not name and told["event"]:
+                break
+        return told["event"], told["id"], json.loads(told["data"])
+
+    def until(self, name: str) -> tuple[str, Any]:
+        """Id and data of the next event of a name, ``""`` for the end; that numbers changed is told now and then."""
+        while (told := self.next())[0] != name:
+            assert told[0] == "change", told
+        return told[1:]
+
+    def __enter__(self) -> Teller:
+        return self
+
+    def __exit__(self, *given: object) -> None:
+        self._answer.close()
+        self._connection.close()
 
 
 def open_site(url: str, days: int, scoring: Scoring | None = None) -> tuple[FastAPI, MonitorStore, str]:
