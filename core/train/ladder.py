@@ -35,7 +35,8 @@ from core.train.loop import Validation
 
 PRIMARY_METRIC = {"single": "macro_f1", "multi": "micro_f1"}
 MOST_UNKNOWN_TOKENS = 0.15
-LEAST_SECONDS = {"tfidf": 0.0, "probe": 5.0, "blend": 0.0, "tuned": 20.0, "tuned_blend": 0.0}
+LEAST_SECONDS = {"tfidf": 0.0, "probe": 5.0, "blend": 0.0, "contrast": 15.0, "tuned": 20.0, "tuned_blend": 0.0}
+MOST_CONTRAST_SHOTS = 24
 BLENDED = {"blend": "probe", "tuned_blend": "tuned"}
 Read = list[NDArray[np.float64]]
 
@@ -170,7 +171,15 @@ def _obstacle(name: str, left: float | None, train: Dataset, config: KitConfig, 
         return ""
     if left is not None and left < LEAST_SECONDS[name]:
         return f"{max(0.0, left):.0f} s of the budget are left, it needs at least {LEAST_SECONDS[name]:.0f} s"
-    if name in ("probe", "tuned"):
+    if name == "contrast":
+        if len(train.known) != 1 or any(targets.ndim > 1 for targets in train.targets.values()):
+            return "it is for one task with single labels"
+        (known,) = train.known.values()
+        (targets,) = train.targets.values()
+        shots = known.sum() / max(1, len(np.unique(targets[known])))
+        if shots > MOST_CONTRAST_SHOTS:
+            return f"there are {shots:.0f} rows of each label, enough to be tuned on the labels themselves"
+    if name in ("probe", "contrast", "tuned"):
         share = unknown_share(train, config)
         if share > MOST_UNKNOWN_TOKENS:
             return f"{share:.0%} of the tokens are not in the vocabulary of the backbone {config.model.backbone}"

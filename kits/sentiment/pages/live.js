@@ -55,11 +55,11 @@
       }
       if (!answer.ok) return;
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      document.title = titleOf(fresh); // before its parts are taken out
       for (const part of document.querySelectorAll("[data-live][id]")) {
         const other = fresh.getElementById(part.id);
         if (other) exchange(part, other);
       }
-      document.title = titleOf(fresh);
     } catch {
       isStale = true; // the server is away; the stream notices when it is back
     } finally {
@@ -97,8 +97,8 @@
     });
     source.addEventListener("alert", (event) => {
       last = event.lastEventId;
-      announce(JSON.parse(event.data));
       refreshSoon();
+      announce(JSON.parse(event.data));
     });
     let isFirst = true;
     source.addEventListener("change", (event) => {

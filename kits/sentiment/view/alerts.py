@@ -59,10 +59,11 @@ class AlertView:
 
 @dataclass(frozen=True, slots=True)
 class AlertEvent:
-    """Something that happened to an alert."""
+    """Something that happened to an alert of a series."""
 
     number: int
     alert: str
+    series: str
     what: str
     at: datetime
     by: str
@@ -166,7 +167,8 @@ def events_after(connection: Connection, number: int, missed: tuple[int, ...], l
         limit: Most of them.
     """
     wanted = (alert_events.c.number > number) | alert_events.c.number.in_(missed)
-    return [AlertEvent(*row) for row in connection.execute(_events().where(wanted).order_by("number").limit(limit))]
+    query = _events().where(wanted).order_by(alert_events.c.number).limit(limit)
+    return [AlertEvent(*row) for row in connection.execute(query)]
 
 
 def last_event(connection: Connection) -> int:
@@ -195,7 +197,8 @@ def _alerts() -> Select[Any]:
 
 
 def _events() -> Select[Any]:
-    return select(*(alert_events.c[field.name] for field in fields(AlertEvent)))
+    own = [alerts.c.series if field.name == "series" else alert_events.c[field.name] for field in fields(AlertEvent)]
+    return select(*own).select_from(alert_events.join(alerts, alerts.c.id == alert_events.c.alert))
 
 
 def _alert(row: Sequence[Any]) -> AlertView:

@@ -56,6 +56,7 @@ def test_event_of_an_alert_is_told_and_who_comes_back_gets_what_was_missed(live_
         (number,) = happen(site, "worsened")
         last, told = first.until("alert")
     assert (last, told["what"], told["number"]) == (str(number), "worsened", number)
+    assert told["series"] == site.rows(alerts)[0].series
     missed = happen(site, "escalated", "resolved")
     with Teller(address, site.key, last) as second:
         assert [second.until("alert")[1]["number"] for _ in missed] == missed

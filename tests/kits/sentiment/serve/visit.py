@@ -98,8 +98,8 @@ def visiting(browser: Browser, folder: Path, days: int, scoring: Scoring | None 
         visit.page.wait_for_selector("#status.on", state="attached")
         visit.watch()
         yield visit
-        assert visit.faults == []
-        assert visit.reports() == 0
+        assert visit.faults == [], visit.faults
+        assert visit.reports() == 0, "the browser reported violations of the policy"
         context.close()
     store.engine.dispose()
 
