@@ -115,7 +115,7 @@ class Ground:
                 if restarts % 10 == 0:
                     print(f"{restarts} kills, {before + took} items", file=sys.stderr, flush=True)
                 if wanted > 0:  # spread the kills over the stream
-                    span = min(max(span * min(max((wanted + 1) / (took + 1), 0.8), 1.25), 0.02), 5.0)
+                    span = min(max(span * min(max((wanted + 1) / (took + 1), 0.5), 1.5), 0.005), 5.0)
             finish(trial, gauge)
             gauge.close()
             return {"kills": kills, "while_it_took_in": during} | self._judge(trial, undisturbed, keys, receiver)
