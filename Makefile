@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make quickstart   install, train on the sample data, and show where the results are"
+	@echo "make quickstart   install, train on the sample data, watch a sample stream, and show where the results are"
 	@echo "make install      install into .venv"
 	@echo "make test         run all tests"
 	@echo "make check        ruff, mypy and the import contracts"
@@ -30,7 +30,7 @@ $(BIN)/python:
 	@$(PIP) --editable '.[dev]'
 	@touch $@ .venv/installed
 
-# Less than 90 seconds on two slow cores: training gets 30 of them, the rest is looking and judging.
+# Less than 90 seconds on two slow cores: training gets 30 of them, the rest is looking, judging and replaying.
 quickstart: .venv/installed
 	@mkdir -p quickstart
 	@echo "1. A look through the data" && $(SENTIMENT) check --data sample_data/sentiment/train.csv --test sample_data/sentiment/test.csv --out quickstart/audit
@@ -40,11 +40,16 @@ quickstart: .venv/installed
 		--text "Profit rose 12 % on strong sales abroad, and the dividend goes up" \
 		--text "Regulator fines the bank after customer data leaked" \
 		--text "The central bank left its rate unchanged, as expected"
+	@rm -f quickstart/monitor.db*
+	@echo "5. Watching four weeks of news go by, and raising alerts" && $(SENTIMENT) monitor --model quickstart/model --once --replay \
+		--source sample_data/sentiment/stream.jsonl --store sqlite:///quickstart/monitor.db --set surge.watch=sample_data/sentiment/watch.toml
 	@echo
 	@echo "Open these in a browser:"
 	@echo "  report      $(CURDIR)/quickstart/model/report.html"
 	@echo "  evaluation  $(CURDIR)/quickstart/evaluation.html"
 	@echo "  data audit  $(CURDIR)/quickstart/audit/audit.html"
+	@echo "The alerts, with the stories behind them, are on a page of the monitor:"
+	@echo "  $(SENTIMENT) serve --model quickstart/model --store sqlite:///quickstart/monitor.db"
 	@echo "The model is the folder $(CURDIR)/quickstart/model. Next, your own data: kits/sentiment/README.md"
 
 test: .venv/installed-dev

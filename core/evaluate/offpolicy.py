@@ -69,7 +69,7 @@ def estimate_policy(log: Logged, samples: int = 1000, seed: int = 0) -> dict[str
     owner = np.array([number.setdefault(user, len(number)) for user in log.users], dtype=np.int64)
 
     def by_user(values: Floats) -> Floats:
-        return np.bincount(owner, weights=values, minlength=len(number))
+        return np.asarray(np.bincount(owner, weights=values, minlength=len(number)), dtype=np.float64)
 
     rows = by_user(np.ones(len(owner)))
     gained, held = by_user(weights * log.rewards), by_user(weights)

@@ -1,96 +1,79 @@
-"""A self-contained HTML page of paragraphs, tables and figures, in the look of the model report.
+"""Renders pages that stand alone: each opens anywhere, prints on A4, and loads nothing.
 
-For what a kit measures that is no text classifier. It loads nothing and runs only its own two scripts.
+plotly.js is read out of the installed package and written into the page. A content security policy
+names the hashes of the page's own two scripts, so that no text that slipped into it could run.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import json
+import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from core.evaluate.canvas import Figure
-from core.evaluate.report import PAGES, breakable, embed_json
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A table: the first column names the row, the others are numbers or words."""
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
+PAGES = Path(__file__).parent / "pages"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A section of the page.
+def render_alone(template: str, *, folder: Path = PAGES, **values: Any) -> str:
+    """A page as one string, with its style, its scripts and its plots.
 
-    Attributes:
-        heading: Its title.
-        paragraphs: Plain text.
-        grids: Tables.
-        figures: As ``core.evaluate.canvas`` makes them.
+    Args:
+        template: Name of the template. It gets ``style``, ``script``, ``library`` and
+            ``script_hashes`` to put in, and may import ``macros.html``.
+        folder: Where it is.
+        values: What else it gets.
+
+    Returns:
+        HTML without a single reference to anything outside itself.
     """
-
-    heading: str
-    paragraphs: Sequence[str] = ()
-    grids: Sequence[Grid] = ()
-    figures: Sequence[Figure] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What is written.
-
-    Attributes:
-        title: Of the page.
-        parts: In order.
-        language: ``en`` or ``zh``.
-        contents: What the list of sections is called.
-        tiles: Key figures on top: name, value, what stands under it.
-    """
-
-    title: str
-    parts: Sequence[Part]
-    language: str = "en"
-    contents: str = "Contents"
-    tiles: Sequence[tuple[str, str, str]] = field(default_factory=tuple)
-
-
-def write_page(page: Page, file: Path) -> None:
-    """Render a page and write it as UTF-8."""
-    file.write_text(render_page(page), encoding="utf-8")
-
-
-def render_page(page: Page) -> str:
-    """The page as one string of HTML, without a reference to anything outside itself."""
     script, library = Markup((PAGES / "report.js").read_text(encoding="utf-8")), Markup(_plotly())
-    hashes = [base64.b64encode(hashlib.sha256(source.encode()).digest()).decode() for source in (library, script)]
-    style = Markup((PAGES / "report.css").read_text(encoding="utf-8"))
     return (
-        _environment()
-        .get_template("page.html")
+        _environment(folder)
+        .get_template(template)
         .render(
-            page=page,
-            style=style,
+            style=Markup((PAGES / "report.css").read_text(encoding="utf-8")),
             script=script,
             library=library,
-            script_hashes=" ".join(f"'sha256-{digest}'" for digest in hashes),
+            script_hashes=" ".join(f"'sha256-{_digest(source)}'" for source in (library, script)),
+            **values,
         )
     )
 
 
+def embed_json(value: Any) -> Markup:
+    r"""JSON that may stand inside a script element: no ``<``, so nothing in it can close the element.
+
+    >>> embed_json({"a": "</script>"})
+    Markup('{"a":"\\u003c/script>"}')
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))
+
+
+def breakable(text: str) -> Markup:
+    """A name that may break after an underscore, a slash or a dot, so that it fits a column.
+
+    >>> breakable("lost_card<b>")
+    Markup('lost_<wbr>card&lt;b&gt;')
+    """
+    return Markup(re.sub(r"([_/.])", r"\1<wbr>", str(escape(text))))
+
+
 @cache
-def _environment() -> Environment:
+def _environment(folder: Path) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader([folder, PAGES]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["embed"] = embed_json
     environment.filters["breakable"] = breakable
@@ -99,4 +82,9 @@ def _environment() -> Environment:
 
 @cache
 def _plotly() -> str:
+    """The library's text; importing plotly itself for this would take a second."""
     return (resources.files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
+
+
+def _digest(source: str) -> str:
+    return base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()

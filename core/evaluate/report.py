@@ -1,32 +1,19 @@
-"""One self-contained HTML page about a model: it opens anywhere, prints on A4, and loads nothing.
-
-plotly.js is read out of the installed package and written into the page. A content security policy
-names the hashes of the page's own two scripts, so that no text that slipped into it could run.
-"""
+"""One self-contained HTML page about a model, in words and plots."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import re
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from core.evaluate import figures, wording
 from core.evaluate.calibration import calibration_error
 from core.evaluate.convergence import TrainingPoint, convergence_verdict
 from core.evaluate.document import Report, TaskReport, headline_metric
 from core.evaluate.facts import data_facts, model_facts
+from core.evaluate.page import render_alone
 from core.evaluate.summary import baseline_name, summarise
 from core.evaluate.texts import texts_in
 
-PAGES = Path(__file__).parent / "pages"
 MOST_NUMBERED_LABELS = 12
 MOST_TRAINING_ROWS = 24
 
@@ -45,48 +32,22 @@ def render_report(report: Report) -> str:
     Returns:
         HTML without a single reference to anything outside itself.
     """
-    script, library = Markup((PAGES / "report.js").read_text(encoding="utf-8")), Markup(_plotly())
-    texts = texts_in(report.language)
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
-            report=report,
-            t=texts,
-            sentences=summarise(report),
-            verdict=convergence_verdict(report.training, report.language) if report.training else None,
-            training_rows=_thinned(report.training),
-            ladder_figure=figures.ladder_figure(report.ladder) if report.ladder else None,
-            training_figure=_training_figure(report),
-            tasks=[_task_view(task, report) for task in report.tasks],
-            tiles=_tiles(report),
-            model_facts=model_facts(report),
-            data_facts=data_facts(report),
-            style=Markup((PAGES / "report.css").read_text(encoding="utf-8")),
-            script=script,
-            library=library,
-            script_hashes=" ".join(f"'sha256-{_digest(source)}'" for source in (library, script)),
-        )
+    return render_alone(
+        "report.html",
+        report=report,
+        t=texts_in(report.language),
+        words=wording,
+        fewest_predictions=figures.FEWEST_PREDICTIONS,
+        sentences=summarise(report),
+        verdict=convergence_verdict(report.training, report.language) if report.training else None,
+        training_rows=_thinned(report.training),
+        ladder_figure=figures.ladder_figure(report.ladder) if report.ladder else None,
+        training_figure=_training_figure(report),
+        tasks=[_task_view(task, report) for task in report.tasks],
+        tiles=_tiles(report),
+        model_facts=model_facts(report),
+        data_facts=data_facts(report),
     )
-
-
-def embed_json(value: Any) -> Markup:
-    r"""JSON that may stand inside a script element: no ``<``, so nothing in it can close the element.
-
-    >>> embed_json({"a": "</script>"})
-    Markup('{"a":"\\u003c/script>"}')
-    """
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c"))
-
-
-def breakable(text: str) -> Markup:
-    """A name that may break after an underscore, a slash or a dot, so that it fits a column.
-
-    >>> breakable("lost_card<b>")
-    Markup('lost_<wbr>card&lt;b&gt;')
-    """
-    return Markup(re.sub(r"([_/.])", r"\1<wbr>", str(escape(text))))
 
 
 def _task_view(task: TaskReport, report: Report) -> dict[str, Any]:
@@ -174,29 +135,3 @@ def _thinned(points: tuple[TrainingPoint, ...]) -> list[TrainingPoint]:
         return kept
     step = (len(kept) - 1) / (MOST_TRAINING_ROWS - 1)
     return [kept[round(i * step)] for i in range(MOST_TRAINING_ROWS)]
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(PAGES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals["words"] = wording
-    environment.globals["fewest_predictions"] = figures.FEWEST_PREDICTIONS
-    environment.filters["embed"] = embed_json
-    environment.filters["breakable"] = breakable
-    return environment
-
-
-@cache
-def _plotly() -> str:
-    """The library's text; importing plotly itself for this would take a second."""
-    return (resources.files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
-
-
-def _digest(source: str) -> str:
-    return base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()

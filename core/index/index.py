@@ -18,6 +18,7 @@ from core.index.column import Filter
 from core.index.dense import take_vectors
 from core.index.document import Document
 from core.index.hybrid import Fusion, Hit, Query, Rerank, search_view
+from core.index.lexical import LexicalPart, count_documents, weigh_rarity
 from core.index.plan import advise_compaction
 
 DEFAULT_FUSION = Fusion()
@@ -91,6 +92,13 @@ class Index:
                 expected = f"({state.manifest.dimension},)" if state.manifest.dimension else "no vector"
                 raise DataError("a query's vector has another shape", got=np.shape(query.vector), expected=expected)
         return search_view(state.view, queries, k, where, fusion, rerank)
+
+    def rarity(self, terms: Sequence[str]) -> list[float]:
+        """How much each term, as ``terms.cut_terms`` gives it, tells of a text: the rarer, the more."""
+        view = self.state.view
+        parts = [LexicalPart(part.segment.postings, part.alive, None, damping) for part, damping in
+                 zip(view.parts, view.damping, strict=True)]  # fmt: skip
+        return [weigh_rarity(count, len(view)) for count in count_documents(parts, terms)]
 
     def get(self, ids: Sequence[str]) -> list[Document | None]:
         """The document of each id; None where there is none."""

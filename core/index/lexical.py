@@ -117,6 +117,22 @@ def damp_lengths(postings: Postings, average_length: float) -> NDArray[np.float3
     return damping
 
 
+def weigh_rarity(documents: int, of_all: int) -> float:
+    """The inverse document frequency of a term that so many of all documents have."""
+    return math.log1p((of_all - documents + 0.5) / (documents + 0.5))
+
+
+def count_documents(parts: Sequence[LexicalPart], terms: Sequence[str]) -> list[int]:
+    """How many of the documents that hold have each term."""
+    keys = digest_texts(terms)
+    counts = [0] * len(terms)
+    for part in parts:
+        for number, found in enumerate(_find_slices(part.postings, keys)):
+            rows = part.postings.rows[found]
+            counts[number] += len(rows) if part.alive is None else int(np.count_nonzero(part.alive[rows]))
+    return counts
+
+
 def search_lexical(parts: Sequence[LexicalPart], text: str, k: int, documents: int) -> list[tuple[int, int, float]]:
     """The documents with the highest BM25 score, the older one first where scores are equal.
 
@@ -174,8 +190,7 @@ class _Query:
                 documents += found.stop - found.start
             elif found.stop > found.start:
                 documents += int(np.count_nonzero(part.alive[part.postings.rows[found]]))
-        rarity = math.log1p((self.documents - documents + 0.5) / (documents + 0.5))
-        return _Term(repeats * rarity, slices, documents)
+        return _Term(repeats * weigh_rarity(documents, self.documents), slices, documents)
 
     def add(self, term: _Term) -> None:
         """Add a term to the score of every document that has it."""

@@ -51,7 +51,7 @@ FILES = frozenset(
         "probe/heads.safetensors",
         *_RECOMMENDER_FILES,
         *(f"model/{name}" for name in (*_ENCODER_FILES, *_LINEAR_FILES)),
-        *(f"tfidf/{name}" for name in _LINEAR_FILES),
+        *(f"tfidf/{name}" for name in (*_LINEAR_FILES, *_LATENT_FILES)),
         *(f"match/{name}" for name in (*_ENCODER_FILES, *_LATENT_FILES)),
         "scope/scope.json",
         "scope/neighbours.safetensors",

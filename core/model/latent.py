@@ -9,6 +9,7 @@ Source: Deerwester et al. 1990, Indexing by Latent Semantic Analysis.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,11 +59,15 @@ class LatentEncoder:
         """How many numbers a text becomes."""
         return int(self.directions.shape[1])
 
+    def sparse(self, texts: Sequence[str]) -> sparse.csr_matrix:
+        """TF-IDF rows of length one ``(texts, all terms)`` float32, before they are brought to few dimensions."""
+        plain = [text[:MAX_CHARACTERS] for text in texts]
+        rows = sparse.hstack([v.transform(plain) for v in self._vectorizers], format="csr")
+        return rows / math.sqrt(len(self._vectorizers))
+
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors ``(texts, dimension)`` float32; a text without a known n-gram is zero."""
-        plain = [text[:MAX_CHARACTERS] for text in texts]
-        features = sparse.hstack([v.transform(plain) for v in self._vectorizers], format="csr")
-        vectors = np.asarray(features @ self.directions, dtype=np.float32)
+        vectors = np.asarray(self.sparse(texts) @ self.directions, dtype=np.float32)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / np.maximum(lengths, 1e-9), dtype=np.float32)
 
@@ -93,14 +98,14 @@ class LatentEncoder:
 
 
 def fit_latent(
-    texts: Sequence[str], *, analyzer: Analyzer = "char", dimensions: int = DIMENSIONS, seed: int = 0
+    texts: Sequence[str], dimensions: int = DIMENSIONS, *, analyzer: Analyzer = "word+char", seed: int = 0
 ) -> LatentEncoder:
     """Find the main directions of texts.
 
     Args:
         texts: What to learn from; empty ones are passed over.
-        analyzer: Which n-grams.
         dimensions: How many directions at most.
+        analyzer: Which n-grams.
         seed: Of the solver.
 
     Raises:

@@ -27,7 +27,7 @@ from pydantic import (
 )
 from safetensors.torch import load_file
 
-from core.config import KitConfig, load_config
+from core.config import KitConfig, Rung, load_config
 from core.data.example import Example, Task, Text
 from core.errors import ConfigError, KitError, ModelError
 from core.model.backbone import load_encoder, load_tokenizer, resolve_backbone
@@ -47,7 +47,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     kit: str
-    rung: Literal["tfidf", "probe", "blend", "tuned", "tuned_blend"]
+    rung: Rung
     kind: Literal["encoder", "tfidf", "blend"]
     max_tokens: int = Field(ge=1)
     fieldkits: str
@@ -183,8 +183,6 @@ def load_baselines(model: Model) -> dict[str, tuple[Classifier, dict[str, Calibr
         found["tfidf"] = model.classifier.linear
         if model.settings.rung == "blend":
             found["probe"] = model.classifier.encoder
-        for name in found:  # the parts of a blend are on one scale: no temperature is left
-            calibrations[name] = {task: Calibration(1.0, c.thresholds) for task, c in calibrations[name].items()}
     elif model.settings.rung in calibrations:
         found[model.settings.rung] = model.classifier
     if (folder / "tfidf").is_dir():

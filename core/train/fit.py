@@ -25,8 +25,9 @@ from core.model.linear import fit_linear
 from core.model.losses import LossConfig, balanced_weights
 from core.model.tuning import apply_tuning, merge_tuning
 from core.predict.decide import Classifier
-from core.predict.engine import EncoderClassifier, fast_copy
+from core.predict.engine import EncoderClassifier, embed_tokens, fast_copy
 from core.runtime import seed_everything
+from core.train.contrast import ALONE, Contrast, contrast_steps, draw_by_label
 from core.train.loop import Run, Step, TrainSet, Validation, train_steps
 from core.train.probe import embed_cached, fit_heads
 from core.train.track import open_tracker
@@ -34,6 +35,7 @@ from core.train.track import open_tracker
 Curve = tuple[Validation, ...]
 FEWEST_EPOCHS, MOST_EPOCHS, ROW_VISITS = 3, 6, 27_000
 LOOP_SHARE = 0.85
+CONTRAST_VISITS, MOST_CONTRAST_EPOCHS, CONTRAST_PAIRS, CONTRAST_RATE = 8_000, 12, 64, 1e-4
 _SAMPLE_ROWS = 2000
 
 
@@ -47,7 +49,7 @@ def fit_rung(
     checkpoints: Path | None = None,
     resume: bool = False,
 ) -> tuple[Classifier, Curve]:
-    """Fit the rung ``tfidf``, ``probe`` or ``tuned``.
+    """Fit the rung ``tfidf``, ``probe``, ``contrast`` or ``tuned``.
 
     Args:
         name: Which.
@@ -55,7 +57,7 @@ def fit_rung(
         validation: Rows to stop by.
         tasks: What is asked of a text.
         config: Settings.
-        seconds: Time allowed for the tuned rung, or None.
+        seconds: Time allowed for the contrast or the tuned rung, or None.
         checkpoints: Folder for the tuned rung's checkpoints, or None.
         resume: Go on from its newest checkpoint.
 
@@ -67,6 +69,8 @@ def fit_rung(
         return fit_linear(train.texts, tasks, train.targets, train.known, analyzer=analyzer, seed=config.seed), ()
     if name == "probe":
         return fit_probe(train, tasks, config), ()
+    if name == "contrast":
+        return fit_contrast(train, tasks, config, seconds), ()
     return fit_tuned(train, validation, tasks, config, seconds, checkpoints, resume)
 
 
@@ -80,6 +84,38 @@ def fit_probe(train: Dataset, tasks: Sequence[Task], config: KitConfig) -> Encod
     fast = fast_copy(model, config.predict.precision)
     embeddings = embed_cached(fast, tokens, backbone_digest(folder), config.predict.batch_size)
     fit_heads(model, embeddings, train, tasks, config.seed)
+    return _classifier(model, tokenizer, config)
+
+
+def fit_contrast(
+    train: Dataset, tasks: Sequence[Task], config: KitConfig, seconds: float | None = None
+) -> EncoderClassifier:
+    """The backbone tuned so that rows of one label lie near, then linear heads: for few rows of each label.
+
+    The names of the labels are read as rows, too: where there are five of a label, its name is a sixth.
+
+    Source: Tunstall et al. 2022, Efficient Few-Shot Learning Without Prompts (SetFit).
+    """
+    (task,) = tasks
+    folder = resolve_backbone(config.model.backbone)
+    tokenizer = load_tokenizer(folder)
+    check_length(load_config(folder), config.model.max_tokens)
+    rows = _with_names(train, task)
+    tokens = tokenize_cached(tokenizer, rows.texts, config.model.max_tokens)
+    seed_everything(config.seed, "contrast")
+    model = TextClassifier(load_encoder(folder, config.model.dropout), tasks, config.model.dropout)
+    apply_tuning(model, config.model)
+    marks = np.where(rows.known[task.name], rows.targets[task.name], ALONE)
+    epochs = max(1, min(MOST_CONTRAST_EPOCHS, CONTRAST_VISITS // max(1, len(rows))))
+    allowed = None if seconds is None else LOOP_SHARE * seconds
+    work = Contrast(tokens, marks, draw_by_label(marks, config.seed), epochs, allowed)
+    settings = config.train.model_copy(update={"lr": CONTRAST_RATE, "batch_size": CONTRAST_PAIRS})
+    with progress("Contrasting", epochs * len(rows)) as tick:
+        for step in contrast_steps(model, work, settings, config.seed):
+            tick(step.pairs)
+    model = merge_tuning(model).cpu()
+    embeddings = embed_tokens(fast_copy(model, config.predict.precision), tokens, config.predict.batch_size)
+    fit_heads(model, embeddings, rows, tasks, config.seed)
     return _classifier(model, tokenizer, config)
 
 
@@ -120,6 +156,17 @@ def fit_tuned(
     )
     curve = _drive(model, rows, run, config)
     return _classifier(merge_tuning(model), tokenizer, config), curve
+
+
+def _with_names(train: Dataset, task: Task) -> Dataset:
+    """The rows, and one for each label whose name has words."""
+    names = {i: " ".join(label.replace("_", " ").replace("-", " ").split()) for i, label in enumerate(task.labels)}
+    named = [i for i, name in names.items() if any(c.isalpha() for c in name)]
+    return Dataset(
+        [*train.texts, *((names[i], None) for i in named)],
+        {task.name: np.concatenate([train.targets[task.name], np.array(named, dtype=np.int64)])},
+        {task.name: np.concatenate([train.known[task.name], np.ones(len(named), dtype=bool)])},
+    )
 
 
 def choose_epochs(rows: int) -> int:
@@ -189,9 +236,7 @@ def _loss_config(task: Task, targets: NDArray[Any], known: NDArray[np.bool_], co
     weights = None
     if config.train.class_weights == "balanced":
         counted = targets[known]
-        counts = (
-            np.bincount(counted, minlength=len(task.labels)) if task.kind == "single" else counted.sum(axis=0)
-        )
+        counts = np.bincount(counted, minlength=len(task.labels)) if task.kind == "single" else counted.sum(axis=0)
         weights = balanced_weights(torch.from_numpy(np.asarray(counts)), int(known.sum()), task.kind)
     gamma = config.train.focal_gamma if config.train.loss == "focal" else 0.0
     return LossConfig(weights, config.train.label_smoothing, gamma)

@@ -4,7 +4,7 @@ TF-IDF, then the frozen encoder with a linear head, the mean of both, then fine-
 mean with TF-IDF. An encoder replaces the n-grams, which run a hundred times faster, only when it
 wins on the validation rows by more than the error bar of the difference: in the task's metric or,
 where that leads but cannot tell, in the log loss. Rungs with an encoder all cost the same to run,
-so that of them the better one is kept: by the metric or, where that cannot tell, by the log loss.
+so that of them the better one is kept, by however little.
 A rung that cannot pay off (no time left, or texts that the encoder's vocabulary cannot read) is
 left out, and the result says why.
 """
@@ -26,16 +26,17 @@ from core.data.example import Dataset, Task
 from core.errors import ConfigError
 from core.evaluate.metrics import compare, multi_metrics, single_metrics
 from core.model.linear import LinearClassifier
-from core.predict.blend import blend
+from core.predict.blend import Logits, blend, choose_shares
 from core.predict.decide import Calibration, Classifier, calibrate, probabilities
 from core.predict.engine import EncoderClassifier
 from core.train.agree import of_first
-from core.train.fit import fit_rung, unknown_share
+from core.train.fit import Curve, fit_rung, unknown_share
 from core.train.loop import Validation
 
 PRIMARY_METRIC = {"single": "macro_f1", "multi": "micro_f1"}
 MOST_UNKNOWN_TOKENS = 0.15
-LEAST_SECONDS = {"tfidf": 0.0, "probe": 5.0, "blend": 0.0, "tuned": 20.0, "tuned_blend": 0.0}
+LEAST_SECONDS = {"tfidf": 0.0, "probe": 5.0, "blend": 0.0, "contrast": 15.0, "tuned": 20.0, "tuned_blend": 0.0}
+MOST_CONTRAST_SHOTS = 24
 BLENDED = {"blend": "probe", "tuned_blend": "tuned"}
 Read = list[NDArray[np.float64]]
 
@@ -50,6 +51,7 @@ class Rung:
         seconds: Time it took.
         score: Mean over tasks of the primary metric on validation rows; None if not tried.
         scores: The same per task.
+        shares: Of a blend: per task the weight of the n-grams.
         classifier: The model; None if not tried.
         calibration: Per task how its logits are read.
         curve: Validations of a trained rung.
@@ -60,6 +62,7 @@ class Rung:
     seconds: float = 0.0
     score: float | None = None
     scores: dict[str, float] = field(default_factory=dict)
+    shares: dict[str, float] = field(default_factory=dict)
     classifier: Classifier | None = None
     calibration: dict[str, Calibration] = field(default_factory=dict)
     curve: tuple[Validation, ...] = ()
@@ -98,6 +101,7 @@ def climb(
     begun = time.monotonic()
     budget = None if config.train.budget is None else parse_duration(config.train.budget)
     rungs: list[Rung] = []
+    read_by: dict[str, Logits] = {}
     kept: tuple[Rung, Read, Classifier] | None = None
     for name in config.train.rungs:
         left = None if budget is None else of_first(budget - (time.monotonic() - begun))[0]
@@ -107,19 +111,21 @@ def climb(
             rungs.append(Rung(name, f"Not tried: {obstacle}."))
             continue
         started = time.monotonic()
-        classifier, curve = (
-            (_blend(rungs, BLENDED[name]), ())
-            if name in BLENDED
-            else fit_rung(name, train, validation, tasks, config, left, checkpoints, resume)
-        )
-        logits = classifier.logits(validation.texts)
+        classifier: Classifier
+        curve: Curve = ()
+        shares: dict[str, float] = {}
+        if name in BLENDED:
+            classifier, shares = _blend(rungs, read_by, BLENDED[name], validation)
+        else:
+            classifier, curve = fit_rung(name, train, validation, tasks, config, left, checkpoints, resume)
+        logits = read_by[name] = classifier.logits(validation.texts)
         seconds = time.monotonic() - started
         calibration = calibrate(tasks, logits, validation)
         read = [probabilities(t, z, calibration[t.name]) for t, z in zip(tasks, logits, strict=True)]
         scores = score_tasks(tasks, read, validation, calibration)
         score = float(np.mean(list(scores.values()))) if scores else 0.0
         wins, reason = _judge(tasks, validation, read, calibration, kept, config.seed)
-        rung = Rung(name, reason, seconds, score, scores, classifier, calibration, curve)
+        rung = Rung(name, reason, seconds, score, scores, shares, classifier, calibration, curve)
         say(f"{name}: {score:.4f} on validation in {seconds:.0f} s. {reason}")
         rungs.append(rung)
         if wins:
@@ -165,20 +171,38 @@ def _obstacle(name: str, left: float | None, train: Dataset, config: KitConfig, 
         return ""
     if left is not None and left < LEAST_SECONDS[name]:
         return f"{max(0.0, left):.0f} s of the budget are left, it needs at least {LEAST_SECONDS[name]:.0f} s"
-    if name in ("probe", "tuned"):
+    if name == "contrast":
+        if len(train.known) != 1 or any(targets.ndim > 1 for targets in train.targets.values()):
+            return "it is for one task with single labels"
+        (known,) = train.known.values()
+        (targets,) = train.targets.values()
+        shots = known.sum() / max(1, len(np.unique(targets[known])))
+        if shots > MOST_CONTRAST_SHOTS:
+            return f"there are {shots:.0f} rows of each label, enough to be tuned on the labels themselves"
+    if name in ("probe", "contrast", "tuned"):
         share = unknown_share(train, config)
         if share > MOST_UNKNOWN_TOKENS:
             return f"{share:.0%} of the tokens are not in the vocabulary of the backbone {config.model.backbone}"
     return ""
 
 
-def _blend(rungs: Sequence[Rung], encoder_name: str) -> Classifier:
-    """The mean of the n-gram rung and a rung with an encoder."""
+def _blend(
+    rungs: Sequence[Rung], read_by: Mapping[str, Logits], encoder_name: str, validation: Dataset
+) -> tuple[Classifier, dict[str, float]]:
+    """The weighted mean of the n-gram rung and a rung with an encoder, and the weights of the former."""
     parts = {rung.name: rung for rung in rungs}
     linear, encoder = parts["tfidf"], parts[encoder_name]
     if not isinstance(linear.classifier, LinearClassifier) or not isinstance(encoder.classifier, EncoderClassifier):
         raise TypeError("a blend is made of a linear model and an encoder")
-    return blend(linear.classifier, linear.calibration, encoder.classifier, encoder.calibration)
+    shares = choose_shares(
+        linear.classifier.tasks,
+        read_by["tfidf"],
+        linear.calibration,
+        read_by[encoder_name],
+        encoder.calibration,
+        validation,
+    )
+    return blend(linear.classifier, linear.calibration, encoder.classifier, encoder.calibration, shares), shares
 
 
 def _judge(
@@ -191,8 +215,8 @@ def _judge(
 ) -> tuple[bool, str]:
     """Whether a rung replaces the kept one, and the sentence that says so.
 
-    A difference within its error bar is looked at again by the log loss, which reads the
-    probabilities of every row and so needs far fewer rows to tell two models apart.
+    A dearer rung whose lead is within its error bar is looked at again by the log loss, which reads
+    the probabilities of every row and so needs far fewer rows to tell two models apart.
     """
     if kept is None:
         return True, "The first rung."
@@ -222,11 +246,10 @@ def _judge(
     versus = f"{100 * gain:+.1f} points against {best.name}, error bar {100 * error:.1f}"
     if gain > error:
         return True, f"Wins: {versus}."
-    is_dearer = best.classifier is not None and best.classifier.kind == "tfidf"
-    if gain < -error or (is_dearer and gain <= 0):
+    if gain <= 0:
         return False, f"Not a clear gain: {versus}."
+    if best.classifier is not None and best.classifier.kind != "tfidf":
+        return True, f"Better, and costs no more to run: {versus}."
     gain, error = lead({"single": "log_loss", "multi": "log_loss"})
     versus += f"; log loss lower by {gain:.3f}, error bar {error:.3f}"
-    if is_dearer:
-        return (True, f"Wins: {versus}.") if gain > error else (False, f"Not a clear gain: {versus}.")
-    return (True, f"Costs no more to run, and is better: {versus}.") if gain > 0 else (False, f"No gain: {versus}.")
+    return (True, f"Wins: {versus}.") if gain > error else (False, f"Not a clear gain: {versus}.")

@@ -269,6 +269,14 @@ def _parts_of(rung: Rung) -> tuple[str, ...]:
     return ("tfidf", BLENDED[rung.name]) if rung.name in BLENDED else ()
 
 
+def _as_kept(chosen: Rung, name: str, read: dict[str, Calibration]) -> dict[str, Calibration]:
+    """How a baseline's logits are read when the bundle holds it: a part of the blend is scaled there already."""
+    if name not in _parts_of(chosen):
+        return read
+    weights = {task: share if name == "tfidf" else 1 - share for task, share in chosen.shares.items()}
+    return {task: Calibration(2 * weights[task], c.thresholds) for task, c in read.items()}
+
+
 def _metrics(
     ladder: Ladder, model: Model, summary: dict[str, Any], report: Report, train: Sequence[Example]
 ) -> dict[str, Any]:
@@ -278,7 +286,8 @@ def _metrics(
     return {
         "priors": {name: values.tolist() for name, values in model.priors.items()},
         "baselines": {
-            name: calibration.dump_python(dict(read), mode="json") for name, (_, read) in _baselines(ladder).items()
+            name: calibration.dump_python(_as_kept(ladder.chosen, name, read), mode="json")
+            for name, (_, read) in _baselines(ladder).items()
         },
         "held_out": summary,
         "facts": facts.model_dump(mode="json"),

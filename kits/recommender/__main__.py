@@ -17,6 +17,12 @@ OPTIONS = {
     "explain": Option(bool, "Say for each item why it is there.", default=False),
     "report": Option(Path, "Also write the HTML report here."),
     "store": Option(str, "Database: sqlite:///FILE or postgresql+psycopg://…"),
+    "trade_off": Option(float, "Variety of the list, from 0 (by score alone) to 1.", flag="--trade-off"),
+    "force": Option(bool, "promote: also where the log says nothing against or for it.", default=False),
+    "name": Option(str, "key: whose key it is."),
+    "scopes": Option(str, "key: what it may do: read, write, admin.", default="read"),
+    "expires": Option(str, "key: void after so long: 12h, 90d."),
+    "revoke": Option(bool, "key: make the key of this name void.", default=False),
 }
 VERBS = {
     "check": Verb(
@@ -42,6 +48,17 @@ VERBS = {
     "similar": Verb(
         "kits.recommender.command:similar", "Show the items nearest to an item.", ("model", "item", "k"),
         ("model", "item"),
+    ),
+    "serve": Verb(
+        "kits.recommender.serve.server:run", "Serve the API and the page.", ("model", "store"),
+    ),
+    "promote": Verb(
+        "kits.recommender.handover:run", "Let a running server go over to a newer model, if the latest log agrees.",
+        ("model", "store", "force"), ("model",),
+    ),
+    "key": Verb(
+        "kits.recommender.serve.keys:run", "Make an API key, list all, or revoke one.",
+        ("store", "name", "scopes", "expires", "revoke"),
     ),
 }  # fmt: skip
 app = build_app("python -m kits.recommender", "Ranked, diverse, explained lists from clicks and texts.", VERBS, OPTIONS)

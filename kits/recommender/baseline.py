@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from core.model.latent import fit_latent
+from core.model.linear import Analyzer
 from core.runtime import derive_seed
 from kits.recommender.catalog import Catalog
 from kits.recommender.event import Event
@@ -23,7 +24,7 @@ BPR_ROUNDS = 100
 
 
 def score_baselines(
-    data: Replayed, catalog: Catalog, past: Sequence[Event], *, analyzer: str, seed: int
+    data: Replayed, catalog: Catalog, past: Sequence[Event], *, analyzer: Analyzer, seed: int
 ) -> dict[str, Scores]:
     """The score of each candidate by each baseline ``(rows,)``.
 
@@ -58,7 +59,7 @@ def _newest(features: Scores) -> Scores:
     return -np.where(np.isnan(age), np.inf, age).clip(max=1e9)
 
 
-def _tfidf(data: Replayed, catalog: Catalog, analyzer: str, seed: int) -> Scores:
+def _tfidf(data: Replayed, catalog: Catalog, analyzer: Analyzer, seed: int) -> Scores:
     """Cosine with the mean n-grams of the history."""
     texts = [item.text for item in catalog.items]
     rows = fit_latent(texts, 1, analyzer=analyzer, seed=seed).sparse(texts).tocsr()

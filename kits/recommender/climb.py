@@ -8,13 +8,14 @@ standard error.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.config import parse_duration
 from core.console import say
+from core.errors import ConfigError
 from core.evaluate.bootstrap import Difference
 from core.evaluate.listwise import Judged, judge_lists, lead
 from core.model.backbone import check_length, load_config, load_encoder, load_tokenizer, resolve_backbone
@@ -64,6 +65,9 @@ def climb(windows: Windows, config: RecommenderConfig) -> tuple[Rung, list[Rung]
 
     Returns:
         The one to keep, and all that were tried.
+
+    Raises:
+        ConfigError: The time allowed is over before there is any.
     """
     begun = time.monotonic()
     allowed = None if config.train.budget is None else parse_duration(config.train.budget)
@@ -71,7 +75,7 @@ def climb(windows: Windows, config: RecommenderConfig) -> tuple[Rung, list[Rung]
     kept: Rung | None = None
     for name in config.train.rungs:
         left = None if allowed is None else allowed - (time.monotonic() - begun)
-        if left is not None and left <= 0:
+        if left is not None and left <= 0 and kept is not None:
             say(f"{name}: not tried, the time allowed is over")
             continue
         rung = _try(name, windows, config, kept, left)
@@ -82,8 +86,13 @@ def climb(windows: Windows, config: RecommenderConfig) -> tuple[Rung, list[Rung]
         say(f"{name}: {CHOSEN_BY} {rung.judged.mean(CHOSEN_BY):.4f} on the selection window; {rung.reason}")
         if rung.reason.startswith("kept"):
             kept = rung
-    if kept is None:  # the budget was over before the first
-        raise RuntimeError("no rung was tried")
+    if kept is None:
+        raise ConfigError(
+            "the time allowed is too short for the only item vectors to try",
+            where="train.budget",
+            got=config.train.budget,
+            fix="allow more, or add tfidf to train.rungs",
+        )
     return kept, tried
 
 
@@ -99,17 +108,13 @@ def tower_epochs(lists: int, config: RecommenderConfig) -> int:
 
 def _compare(rung: Rung, kept: Rung | None, config: RecommenderConfig) -> Rung:
     if kept is None:
-        return Rung(**{**_fields(rung), "reason": "kept: the first"})
+        return replace(rung, reason="kept: the first")
     a, b = rung.judged.users[CHOSEN_BY], kept.judged.users[CHOSEN_BY]
     ahead = lead(a, b, config.evaluate.bootstrap_samples, config.seed)
     is_better = ahead.value > ahead.standard_error
     word = "kept" if is_better else "not kept"
     reason = f"{word}: {ahead.value:+.4f} (± {ahead.standard_error:.4f}) against {kept.name}"
-    return Rung(**{**_fields(rung), "lead": ahead, "reason": reason})
-
-
-def _fields(rung: Rung) -> dict[str, object]:
-    return {name: getattr(rung, name) for name in Rung.__slots__}
+    return replace(rung, lead=ahead, reason=reason)
 
 
 def _try(

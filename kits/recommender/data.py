@@ -33,7 +33,7 @@ ITEM_COLUMNS = (
 )  # fmt: skip
 EVENT_COLUMNS = (
     Column("user_id", "id", "Who", ("user", "uid", "customer_id", "visitor_id", "用户", "用户编号")),
-    Column("item_id", "id", "With what", ("item", "sku", "news_id", "product_id", "物品", "商品编号", "物品编号")),
+    Column("item_id", "id", "With what", ("item", "sku", "news_id", "product_id", "商品编号", "物品编号")),
     Column("event", "label", "What was done", ("event_type", "action", "behavior", "kind", "行为", "事件")),
     Column("at", "time", "When", ("timestamp", "time", "datetime", "event_time", "时间", "发生时间")),
     Column("impression_id", "id", "The list it stood in", ("request_id", "list_id", "曝光编号")),

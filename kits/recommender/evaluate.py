@@ -10,7 +10,7 @@ import numpy as np
 
 from core.console import say, show_table
 from core.errors import DataError
-from core.evaluate.page import Page, Part, write_page
+from core.evaluate.sheet import Page, Part, write_page
 from core.model.bundle import read_document
 from kits.recommender.config import read_config
 from kits.recommender.data import load

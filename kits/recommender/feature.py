@@ -30,6 +30,7 @@ FEATURES = (
     "category_affinity",  # share of the history in the candidate's category, beside that of all clicks
     "tag_affinity",  # likewise of its tags, the mean of them
     "shown_before",  # to this user, and not clicked
+    "days_since_own_event",  # of this user with this item, among the latest
     "history_events",
     "user_click_rate",
     "user_days_since_event",
@@ -89,6 +90,10 @@ def state_features(known: Known, user: User, items: NDArray[np.int64], at: float
     for name, values in columns.items():
         features[:, COLUMN[name]] = values
     features[:, COLUMN["history_events"]] = len(history)
+    latest = dict(zip(history.tolist(), times.tolist(), strict=True))
+    if latest:
+        own = np.array([latest.get(number, np.nan) for number in items.tolist()])
+        features[:, COLUMN["days_since_own_event"]] = (at - own) / DAY
     if len(ages):
         features[:, COLUMN["age_against_history"]] = age - ages.mean()
     if user.shows:

@@ -11,17 +11,20 @@ from typing import Any
 import numpy as np
 
 from core.console import say
+from core.evaluate.offpolicy import Estimate
 from kits.recommender.baseline import score_baselines
+from kits.recommender.beyond import Character, as_document, characterise
 from kits.recommender.climb import CHOSEN_BY, Rung, climb
 from kits.recommender.config import RecommenderConfig
 from kits.recommender.event import Event
 from kits.recommender.feature import MODEL_SCORE
 from kits.recommender.judge import MODEL, Verdict, group_lists, judge_rankings, touched_before
 from kits.recommender.log import Log
+from kits.recommender.policy import judge_policy
 from kits.recommender.predict import Recommender
 from kits.recommender.promote import Alarm, Promotion, final_scores, promote, with_scores
 from kits.recommender.replay import Replayed
-from kits.recommender.window import Windows, open_windows
+from kits.recommender.window import Windows, join, open_windows
 
 TOWERS = "towers"
 OWN = (MODEL, TOWERS)
@@ -40,6 +43,8 @@ class Learned:
         promotion: Of the ranker.
         alarms: Reasons to distrust it.
         verdicts: Kind of lists to what was found on the test window; empty where there is none.
+        policy: What the towers would have earned in the places that the log filled by chance; None without such.
+        characters: What lists of ten at the end of the log are like.
         seconds: Without reading the data.
     """
 
@@ -50,6 +55,8 @@ class Learned:
     promotion: Promotion
     alarms: list[Alarm]
     verdicts: dict[str, Verdict]
+    policy: dict[str, Estimate] | None
+    characters: dict[str, Character]
     seconds: float
 
     def document(self) -> dict[str, Any]:
@@ -67,6 +74,11 @@ class Learned:
                 for r in self.rungs
             ],
             "ranker": {"is_promoted": self.promotion.is_promoted, "reason": self.promotion.reason},
+            "lists": as_document(self.characters),
+            "off_policy": {
+                name: [round(number, 4) for number in (own.value, own.interval.low, own.interval.high)]
+                for name, own in (self.policy or {}).items()
+            },
             "alarms": [{"kind": alarm.kind, "message": alarm.message} for alarm in self.alarms],
             "seconds": round(self.seconds, 1),
         }
@@ -104,7 +116,13 @@ def learn(log: Log, config: RecommenderConfig) -> Learned:
         texts=kept.texts, tally=windows.tally, ranker=ranker, users=windows.users,
     )  # fmt: skip
     verdicts = judge_test(log, windows, recommender)
-    return Learned(recommender, windows, rungs, kept, promotion, alarms, verdicts, time.monotonic() - begun)
+    policy = judge_policy(
+        join(windows.select, windows.check), windows.test, windows.catalog, kept.texts, kept.tower,
+        samples=config.evaluate.bootstrap_samples, seed=config.seed,
+    )  # fmt: skip
+    characters = characterise(recommender, config.seed)
+    seconds = time.monotonic() - begun
+    return Learned(recommender, windows, rungs, kept, promotion, alarms, verdicts, policy, characters, seconds)
 
 
 def judge_test(log: Log, windows: Windows, recommender: Recommender) -> dict[str, Verdict]:

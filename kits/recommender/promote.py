@@ -86,12 +86,15 @@ def find_alarms(select: Replayed, rung: Rung, config: RecommenderConfig) -> list
     alarms = []
     for place, name in enumerate(FEATURES):
         values = select.lists.features[:, place].astype(np.float64)
-        auc = _mean_auc(select, np.where(np.isnan(values), np.nanmin(values, initial=0.0) - 1.0, values))
-        if max(auc, 1 - auc) >= LEAK_AUC:
+        unknown = np.isnan(values)
+        ends = (np.nanmin(values, initial=0.0) - 1.0, np.nanmax(values, initial=0.0) + 1.0)
+        aucs = [_mean_auc(select, np.where(unknown, end, values)) for end in ends]  # not known may mean little or much
+        auc = max(max(found, 1 - found) for found in aucs)
+        if auc >= LEAK_AUC:
             alarms.append(
                 Alarm(
                     "leak",
-                    f"{name} alone tells clicks with an AUC of {max(auc, 1 - auc):.3f}: something of what follows the "
+                    f"{name} alone tells clicks with an AUC of {auc:.3f}: something of what follows the "
                     "click stands before it; look at the times of events and lists",
                 )
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.evaluate.canvas import COLORS, QUIET, Figure, axis, error_bars, figure, names_axis
 from core.evaluate.listwise import METRICS
-from core.evaluate.page import Grid, Page, Part
+from core.evaluate.sheet import Grid, Page, Part
 from kits.recommender.judge import LED, MODEL, Verdict
 from kits.recommender.learn import ALL, OWN, Learned
 from kits.recommender.log import Log
@@ -28,6 +28,8 @@ ENGLISH: Words = {
     "features": "What the ranker looks at",
     "lists": "{lists} lists of {users} users.",
     "test": "Test window: {name}",
+    "lists_title": "What lists of ten are like",
+    "policy": "Click rate of a place that was filled by chance, had the towers filled it",
 }
 CHINESE: Words = {
     "title": "推荐模型及其效果",
@@ -44,6 +46,8 @@ CHINESE: Words = {
     "features": "排序模型所看的特征",
     "lists": "{users} 个用户的 {lists} 个列表。",
     "test": "测试时段：{name}",
+    "lists_title": "前十列表的特点",
+    "policy": "随机填充的位置若由双塔模型填充，点击率的估计",
 }
 
 
@@ -60,6 +64,13 @@ def draw_report(learned: Learned, log: Log) -> Page:
     if learned.alarms:
         parts.append(Part(words["alarms"], [alarm.message for alarm in learned.alarms]))
     parts += [draw_verdict(name, verdict, words) for name, verdict in learned.verdicts.items()]
+    if document["lists"]:
+        measures = ("coverage", "novelty", "diversity")
+        like = [[name, *(f"{own[m]:.3f}" for m in measures)] for name, own in document["lists"].items()]
+        parts.append(Part(words["lists_title"], grids=[Grid(("", *measures), like)]))
+    if document["off_policy"]:
+        earned = [[n, f"{v:.4f}", f"{low:.4f} – {high:.4f}"] for n, (v, low, high) in document["off_policy"].items()]
+        parts.append(Part(words["policy"], grids=[Grid(("", "", "95 %"), earned)]))
     ladder = [[r["rung"], f"{r['ndcg@10']:.4f}", f"{r['seconds']:.0f} s", r["reason"]] for r in document["ladder"]]
     parts.append(Part(words["ladder"], grids=[Grid(("", "ndcg@10", "", ""), ladder)]))
     gains = learned.promotion.ranker.gains() if learned.promotion.ranker else {}

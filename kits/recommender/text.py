@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.model.backbone import load_encoder, load_tokenizer, resolve_backbone
 from core.model.heads import TextClassifier
-from core.model.latent import LatentVectors
+from core.model.latent import LatentEncoder
 from core.predict.engine import EncoderClassifier
 from kits.recommender.config import RecommenderConfig
 
@@ -84,11 +84,11 @@ def as_language_model(model: TextClassifier, folder: Path, config: RecommenderCo
 def load_text_encoder(folder: Path, config: RecommenderConfig) -> TextEncoder:
     """Read what ``save`` of either kind wrote into a model folder."""
     if (folder / LATENT).is_dir():
-        return LatentVectors.load(folder / LATENT)
+        return LatentEncoder.load(folder / LATENT)
     settings = {"batch_size": config.predict.batch_size, "precision": config.predict.precision}
     return LanguageModel(EncoderClassifier.load(folder / ENCODER, (), max_tokens=config.model.max_tokens, **settings))
 
 
 def save_text_encoder(encoder: TextEncoder, folder: Path) -> None:
     """Write an encoder where ``load_text_encoder`` looks."""
-    encoder.save(folder / (LATENT if isinstance(encoder, LatentVectors) else ENCODER))
+    encoder.save(folder / (LATENT if isinstance(encoder, LatentEncoder) else ENCODER))

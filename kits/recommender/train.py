@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.console import say, show_table
-from core.evaluate.page import write_page
+from core.evaluate.sheet import write_page
 from core.model.bundle import check_target, new_bundle, write_document
 from kits.recommender.climb import CHOSEN_BY
 from kits.recommender.config import RecommenderConfig, read_config

@@ -97,7 +97,7 @@ def tune_steps(
     precision = choose_precision(config.train.precision, device).value
     encoder.to(device).train()
     towers.to(device)
-    optimizer = _make_optimizer(encoder, towers, config)
+    optimizer = make_optimizer(encoder, towers, config)
     hidden = int(encoder.encoder.config.hidden_size)  # type: ignore[union-attr, arg-type]
     cache = VectorCache(
         torch.zeros(len(tokens), hidden), np.full(len(tokens), -1, dtype=np.int64), config.train.cache_steps
@@ -213,7 +213,8 @@ def tune_encoder(
     return True
 
 
-def _make_optimizer(encoder: TextClassifier, towers: Towers, config: RecommenderConfig) -> torch.optim.Optimizer:
+def make_optimizer(encoder: TextClassifier, towers: Towers, config: RecommenderConfig) -> torch.optim.Optimizer:
+    """AdamW over what is trained: the encoder at ``train.lr``, the towers at ``train.tower_lr``."""
     weights = [p for p in encoder.parameters() if p.requires_grad]
     matrices, others = [p for p in weights if p.ndim > 1], [p for p in weights if p.ndim <= 1]
     rate = config.train.lr

@@ -11,18 +11,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kits.support.assistant.talk import Assistant, Message
     from kits.support.config import SupportConfig
     from kits.support.predict import Reader
     from kits.support.reading import Understanding
     from kits.support.train import train_model
 
 _HOMES = {
+    "Assistant": "kits.support.assistant.talk",
+    "Message": "kits.support.assistant.talk",
     "Reader": "kits.support.predict",
     "SupportConfig": "kits.support.config",
     "Understanding": "kits.support.reading",
     "train_model": "kits.support.train",
 }
-__all__ = ["Reader", "SupportConfig", "Understanding", "train_model"]
+__all__ = ["Assistant", "Message", "Reader", "SupportConfig", "Understanding", "train_model"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,13 +10,23 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator
 
 from core.cli import parse_pairs
-from core.config import KitConfig, Section, ServeConfig, StoreConfig, load_config
+from core.config import KitConfig, Rung, Section, ServeConfig, StoreConfig, TrainConfig, load_config
 from core.errors import ConfigError
 
 PRESETS: dict[str, dict[str, Any]] = {
     "en": {"preset": "en"},
     "zh": {"preset": "zh", "train": {"analyzer": "char"}},
 }
+
+
+class SupportTrainConfig(TrainConfig):
+    """Core's settings of training, and a rung for few examples of each intent."""
+
+    rungs: tuple[Rung, ...] = Field(
+        ("tfidf", "probe", "blend", "contrast", "tuned", "tuned_blend"),
+        title="Models to try, cheapest first",
+        min_length=1,
+    )
 
 
 class PolicyConfig(Section):
@@ -41,18 +51,20 @@ class MatchConfig(Section):
 class IndexConfig(Section):
     """How passages are cut and searched."""
 
-    passage_width: int = Field(600, title="Longest passage, in Latin letters; a Chinese character counts as two", ge=100)
-    searched: int = Field(12, title="Passages looked at for an answer", ge=1, le=200)
-    dense: Literal["auto", "yes", "no"] = Field(
-        "auto", title="Search by meaning, too (auto: not for Chinese with the packaged encoder, which cannot read it)"
+    passage_width: int = Field(
+        600, title="Longest passage in Latin letters; a Chinese character counts as two", ge=100
     )
+    searched: int = Field(12, title="Passages looked at for an answer", ge=1, le=200)
+    dense: bool = Field(True, title="Search by meaning, too, not by words alone")
 
 
 class AnswerConfig(Section):
     """When an answer out of the pages is good enough to be given, and how long it may be."""
 
     least_cover: float = Field(0.6, title="Share of the question's words, by rarity, that it must have", ge=0, le=1)
-    least_score: float = Field(0.5, title="Least score of its best sentence: that share, and a third of the cosine", ge=0)
+    least_score: float = Field(
+        0.5, title="Least score of its best sentence: that share and a third of the cosine", ge=0
+    )
     least_likeness: float = Field(0.85, title="An FAQ entry is given whose question is so like the customer's", gt=0)
     least_terms: int = Field(3, title="A question with fewer words of content is too vague for one", ge=1)
     specific_margin: float = Field(
@@ -61,6 +73,16 @@ class AnswerConfig(Section):
     sentences: int = Field(3, title="At most so many sentences", ge=1)
     characters: int = Field(600, title="At most so many characters", ge=80)
     hosts: tuple[str, ...] = Field((), title="Own web addresses; sentences with any other are not quoted")
+
+
+class GenerateConfig(Section):
+    """Who may put an answer out of the pages into words of its own, if anybody."""
+
+    url: str | None = Field(None, title="A server with OpenAI's chat interface: http://127.0.0.1:8001/v1")
+    model: str = Field("", title="Name of the model on that server")
+    key: str | None = Field(None, title="Key for that server, or env:NAME that holds it", repr=False)
+    folder: Path | None = Field(None, title="Or a folder with a causal language model")
+    seconds: float = Field(10.0, title="A server that takes longer is not waited for", gt=0)
 
 
 class DialogueConfig(Section):
@@ -87,10 +109,12 @@ class SupportConfig(KitConfig):
     """All settings of ``kits.support``."""
 
     preset: Literal["en", "zh"] = Field("en", title="What the defaults were made for, and the report's language")
+    train: SupportTrainConfig = Field(SupportTrainConfig(), title="Training")
     policy: PolicyConfig = Field(PolicyConfig(), title="Costs")
     match: MatchConfig = Field(MatchConfig(), title="Matching")
     index: IndexConfig = Field(IndexConfig(), title="Index")
     answer: AnswerConfig = Field(AnswerConfig(), title="Answers")
+    generate: GenerateConfig = Field(GenerateConfig(), title="Generation")
     dialogue: DialogueConfig = Field(DialogueConfig(), title="Conversations")
     store: StoreConfig = Field(StoreConfig(url="sqlite:///support.db"), title="Database")
     serve: ServeConfig = Field(ServeConfig(), title="HTTP")

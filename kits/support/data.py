@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from core.data.row import Rejected
 from core.errors import ConfigError, DataError
 from kits.support.config import SupportConfig, read_config
 from kits.support.reading import OUT_OF_SCOPE
+from kits.support.source.faq import load_faq
 from kits.support.source.rasa import is_rasa, read_rasa
 
 SPECS = (TaskSpec("intent", "single"),)
@@ -95,6 +98,7 @@ def check(
     data: Sequence[str],
     out: Path | None = None,
     test: Sequence[str] | None = None,
+    faq: Sequence[str] | None = None,
     as_json: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
@@ -104,10 +108,13 @@ def check(
         data: The sources.
         out: Folder of the audit; ``audit`` if not named.
         test: Sources of a test set, to look for leakage.
+        faq: Questions with answers, to look for those that contradict each other.
         as_json: The result is printed as JSON by the caller; show no table.
         options: As ``read_config`` takes them.
     """
-    from core.data.audit import audit_examples, write_audit
+    from core.data.audit import SEVERITIES, audit_examples, write_audit
+    from core.data.check import check_rejected
+    from kits.support.audit import audit_faq, audit_intents
 
     config = read_config(data=data, **options)
     corpus = load(config)
@@ -116,6 +123,11 @@ def check(
         held_out = load(config.model_copy(update={"data": replace_sources(config, test)})).examples
     tasks, _ = build_tasks(corpus.examples, SPECS, 1)
     audit = audit_examples(corpus.examples, tasks, corpus.rejected, test=held_out, seed=config.seed)
+    issues = [*audit.issues, *audit_intents(corpus.examples, config.seed)]
+    if faq:
+        entries = load_faq(faq)
+        issues += [*check_rejected(entries.rejected, len(entries.items)), *audit_faq(entries.items, date.today())]
+    audit = replace(audit, issues=tuple(sorted(issues, key=lambda issue: SEVERITIES.index(issue.severity))))
     folder = out or Path("audit")
     if folder.is_file():
         raise ConfigError("is a file", where="--out", got=str(folder), expected="a folder")
@@ -125,7 +137,13 @@ def check(
             counts = count_labels(corpus.examples, task.name)
             show_table(task.name, ("label", "rows"), counts.most_common(30))
     say(f"Audit: {page}")
-    return {"rows": len(corpus.examples), "rejected": len(corpus.rejected), "page": str(page), "json": str(json_file)}
+    return {
+        "rows": len(corpus.examples),
+        "rejected": len(corpus.rejected),
+        "issues": {severity: audit.count(severity) for severity in SEVERITIES},
+        "page": str(page),
+        "json": str(json_file),
+    }
 
 
 def replace_sources(config: SupportConfig, sources: Sequence[str]) -> Any:

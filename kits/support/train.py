@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from core.train.show import describe_rungs, show_rungs, show_scores
 from kits.support.config import SupportConfig, read_config
 from kits.support.data import SPECS, load
 from kits.support.scope.build import extend_model
+from kits.support.source.faq import FaqEntry, load_faq
 
 KIT = "support"
 _LOAD = """from kits.support import Reader
@@ -34,8 +36,14 @@ _USE = {
 }
 
 
-def train_model(config: SupportConfig, out: Path, *, resume: bool = False) -> Trained:
+def train_model(config: SupportConfig, out: Path, *, faq: Sequence[FaqEntry] = (), resume: bool = False) -> Trained:
     """Train on ``config.data.sources`` and write the model folder ``out``.
+
+    Args:
+        config: All settings.
+        out: The model folder; replaced if it is one already.
+        faq: Questions with answers, to tune the matching of texts on.
+        resume: Go on from the newest checkpoint of an interrupted run.
 
     Raises:
         DataError: The data cannot be read or learned from.
@@ -50,12 +58,16 @@ def train_model(config: SupportConfig, out: Path, *, resume: bool = False) -> Tr
     single = replace(corpus, examples=[example for example in corpus.examples if "intents" not in example.labels])
     if several:
         say(f"{len(several)} rows ask for several intents: they decide when two are found in one text")
-    return train_bundle(single, SPECS, kept, out, facts, resume=resume, extend=partial(extend_model, kept, several))
+    extend = partial(extend_model, kept, several, faq)
+    return train_bundle(single, SPECS, kept, out, facts, resume=resume, extend=extend)
 
 
-def run(*, out: Path, resume: bool = False, as_json: bool = False, **options: Any) -> dict[str, Any]:
+def run(
+    *, out: Path, faq: Sequence[str] | None = None, resume: bool = False, as_json: bool = False, **options: Any
+) -> dict[str, Any]:
     """The verb: train, show what was tried and what it is worth."""
-    trained = train_model(read_config(**options), out, resume=resume)
+    entries = load_faq(faq).items if faq else []
+    trained = train_model(read_config(**options), out, faq=entries, resume=resume)
     if not as_json:
         show_rungs(trained.ladder.rungs)
         show_scores(trained.summary)

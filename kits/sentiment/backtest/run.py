@@ -14,10 +14,20 @@ import numpy as np
 from core.console import say, show_table
 from core.errors import ConfigError
 from kits.sentiment.backtest.inject import CurvePoint, draw_curve, find_sites
-from kits.sentiment.backtest.measure import Score, find_delay, is_explained, poisson_interval, score_alarms, score_by
+from kits.sentiment.backtest.measure import (
+    DAYS_PER_MONTH,
+    Score,
+    find_delay,
+    is_explained,
+    poisson_interval,
+    score_alarms,
+    score_by,
+)
 from kits.sentiment.backtest.rehearse import Rehearsal, prepare
 from kits.sentiment.backtest.replay import Alarm, gather_alarms
 from kits.sentiment.backtest.rival import always, by_chance, three_sigma, word_counts
+from kits.sentiment.config import SentimentConfig
+from kits.sentiment.surge.budget import KINDS, parse_budget
 
 _DRAWS = 100
 OURS = "ours"
@@ -117,6 +127,7 @@ def measure(ready: Rehearsal, strengths: Sequence[float] = ()) -> dict[str, Any]
         "to": span.end.isoformat(),
         "window_minutes": span.window / timedelta(minutes=1),
         "budget": settings.alert.budget,
+        "budgets": budgets_per_month(settings, len(history.series)),
         "threshold": settings.alert.threshold,
         "series": len(history.series),
         "scores": {name: score.to_json() for name, score in scores.items()},
@@ -126,6 +137,12 @@ def measure(ready: Rehearsal, strengths: Sequence[float] = ()) -> dict[str, Any]
         "alarms": _alarms(ready, own),
         "curve": [_point(point) for point in curve],
     }
+
+
+def budgets_per_month(settings: SentimentConfig, series_count: int) -> dict[str, float]:
+    """How many false alarms a series of each kind may raise in a month."""
+    budget = parse_budget(settings.alert.budget)
+    return {kind: round(DAYS_PER_MONTH * budget.alarms_per_day(kind, series_count), 4) for kind in KINDS}
 
 
 def _score_by_chance(ready: Rehearsal, own: Sequence[Alarm]) -> Score:
@@ -208,4 +225,3 @@ def _show(result: Mapping[str, Any]) -> None:
             delay = "" if p["delay_windows"] is None else f"{p['delay_windows']:.2f}"
             points.append((p["strength"], p["planted"], f"{p['recall']:.0%}", delay))
         show_table("Planted surges", ("strength", "planted", "found", "median delay in windows"), points)
-

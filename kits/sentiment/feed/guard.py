@@ -179,5 +179,3 @@ def follow(source: Target, location: str, first: Target) -> Target:
     if target.port not in (*PORTS.values(), first.port):
         raise FeedError("redirects to an unusual port", where=source.shown, got=target.port)
     return target
-
-

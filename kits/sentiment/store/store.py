@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ from kits.sentiment.store.schema import (
     windows,
     writer,
 )
+from kits.sentiment.story.card import StoryRow
+from kits.sentiment.surge.signal import WindowCount
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 KEYS_PER_QUERY = 500
@@ -203,11 +205,11 @@ def save_step(connection: Connection, step: Step, version: str) -> None:
         step: Of a pipeline; steps are saved in order.
         version: Of the model that read its items.
     """
-    upsert(connection, stories, [asdict(row) for row in step.stories])
+    upsert(connection, stories, [_values(row) for row in step.stories])
     if step.placed:
         connection.execute(insert(items), [_item_row(placed) for placed in step.placed])
         save_readings(connection, step.placed, version)
-    upsert(connection, windows, [{"model_version": version} | asdict(count) for count in step.windows])
+    upsert(connection, windows, [{"model_version": version} | _values(count) for count in step.windows])
     late = writer.c.late_items + step.late_items
     clock = {"clock": step.clock} if step.clock > BEGINNING else {}
     connection.execute(update(writer).values(late_items=late, **clock))
@@ -234,7 +236,7 @@ def save_readings(connection: Connection, placed: Iterable[Placed], version: str
 def save_dead(connection: Connection, letters: Sequence[DeadLetter]) -> None:
     """Write records that could not become items."""
     if letters:
-        connection.execute(insert(dead_letters), [asdict(letter) for letter in letters])
+        connection.execute(insert(dead_letters), [_values(letter) for letter in letters])
 
 
 def move_feed(connection: Connection, progress: FeedProgress) -> None:
@@ -256,6 +258,11 @@ def empty_inbox(connection: Connection, numbers: Sequence[int]) -> None:
     """Remove posted records that have become items or dead letters."""
     for start in range(0, len(numbers), KEYS_PER_QUERY):
         connection.execute(delete(inbox).where(inbox.c.number.in_(numbers[start : start + KEYS_PER_QUERY])))
+
+
+def _values(row: StoryRow | WindowCount | DeadLetter) -> Values:
+    """The fields of a row; ``asdict`` would copy each value, which took a fifth of all time."""
+    return {name: getattr(row, name) for name in row.__slots__}
 
 
 def _item_row(placed: Placed) -> Values:

@@ -1,9 +1,10 @@
 """How often an alarm may be false, as people say it, turned into the p-value from which it is one.
 
 A budget counts alarms per time; a test answers with a chance per look. Between them stands the
-number of looks: windows, sums of windows and kinds of test. Looks that see the same stories are
-not independent, and surges that lie near each other are one alert, so the number of false alarms
-stays below the budget; ``tune`` finds on quiet history by how much.
+number of looks that can each raise an alert of its own (``Grid.tests_per_day``). Counts are whole
+numbers and no alert rests on fewer than a few stories, so a topic of which little is written stays
+below its budget; one whose news is livelier than its history told may exceed it. ``tune`` finds on
+quiet history which of the two it is.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from core.errors import ConfigError
 
 LARGEST_LEVEL = 0.05
 _DAYS = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "month": 365.25 / 12, "quarter": 365.25 / 4, "year": 365.25}
-_KINDS = ("topic", "company", "overall")
+KINDS = ("topic", "company", "overall")
 _CLAUSE = re.compile(
-    rf"(?P<count>\d+(?:\.\d+)?)\s+per\s+(?:(?P<kind>{'|'.join(_KINDS)}|series)\s+per\s+)?(?P<period>{'|'.join(_DAYS)})"
+    rf"(?P<count>\d+(?:\.\d+)?)\s+per\s+(?:(?P<kind>{'|'.join(KINDS)}|series)\s+per\s+)?(?P<period>{'|'.join(_DAYS)})"
 )
 
 
@@ -48,7 +49,7 @@ class Budget:
     def level(self, series: str, series_count: int, tests_per_day: float) -> float:
         """The largest p-value that is an alarm.
 
-        By Bonferroni: the expected number of false alarms is at most the number of tests times this.
+        By Bonferroni over the looks that count: the expected number of false alarms is their number times this.
 
         Args:
             series: Name of the series.
@@ -87,4 +88,4 @@ def parse_budget(text: str) -> Budget:
         rates[kind] = float(found["count"]) / _DAYS[found["period"]]
     together = rates.pop("together", None)
     usual = rates.get("series", next(iter(rates.values()), None))
-    return Budget({kind: rate for kind in _KINDS if (rate := rates.get(kind, usual)) is not None}, together)
+    return Budget({kind: rate for kind in KINDS if (rate := rates.get(kind, usual)) is not None}, together)

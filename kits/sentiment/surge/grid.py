@@ -52,8 +52,12 @@ class Grid:
 
     @property
     def tests_per_day(self) -> float:
-        """How often a series is tested in a day."""
-        return _DAY / self.seconds * len(self.scales) * _KINDS
+        """How many looks at a series in a day may each raise an alert of its own.
+
+        A sum of six windows is looked at in every window, but five sixths of what it sees was there
+        before, and what surges within the cooldown is one alert: it counts every sixth time.
+        """
+        return _DAY / self.seconds * sum(1.0 / scale for scale in self.scales) * _KINDS
 
 
 def make_grid(surge: SurgeConfig, alert: AlertConfig) -> Grid:

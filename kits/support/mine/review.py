@@ -7,7 +7,8 @@ is yes only where several conversations agree, none of their figures differ, and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from core.errors import ConfigError, DataError
 from core.model.latent import fit_latent
 from core.predict.match import LatentMatcher, Matcher
 from kits.support.config import SupportConfig, read_config
+from kits.support.mine.figure import find_contradictions
 from kits.support.mine.pair import Mined, mine_pairs
 from kits.support.mine.template import LEAST_COSINE, Template, find_templates, newest
 from kits.support.predict import Reader
 from kits.support.reading import detect_language
+from kits.support.source.faq import load_faq
 from kits.support.source.transcript import Conversation, load_transcripts
 
 YES, NO = "yes", "no"
@@ -41,6 +44,7 @@ def run(
     label: list[str] | None = None,
     model: Path | None = None,
     review: Path | None = None,
+    faq: list[str] | None = None,
     out: Path | None = None,
     config: Path | None = None,
     set: list[str] | None = None,
@@ -67,7 +71,9 @@ def run(
     base = None if reader is None else reader.config
     settings = read_config(base=base, config=config, set=set, seed=seed, data=data, map=map, label=label)
     loaded = load_transcripts(settings.data.sources, settings.data)
-    mined, rows = mine(loaded.items, settings, None if reader is None else reader.scope.matcher)
+    today = datetime.now(UTC).date()
+    trusted = [f"{e.question} {e.answer}" for e in load_faq(faq).items if e.holds(today)] if faq else []
+    mined, rows = mine(loaded.items, settings, None if reader is None else reader.scope.matcher, trusted)
     target = out or Path("review.csv")
     write_rows(str(target), rows)
     suggested = sum(row["keep"] == YES for row in rows)
@@ -87,7 +93,10 @@ def run(
 
 
 def mine(
-    conversations: Sequence[Conversation], config: SupportConfig, matcher: Matcher | None = None
+    conversations: Sequence[Conversation],
+    config: SupportConfig,
+    matcher: Matcher | None = None,
+    trusted: Sequence[str] = (),
 ) -> tuple[list[Mined], list[dict[str, Any]]]:
     """Pairs of question and answer, and a row of the review file for each template.
 
@@ -95,6 +104,7 @@ def mine(
         conversations: The transcripts.
         config: For the seed and the n-grams, where no model is given.
         matcher: Of a trained model; None: n-grams of the answers.
+        trusted: Approved answers, against which figures are checked.
 
     Raises:
         DataError: No agent answered a question.
@@ -104,12 +114,12 @@ def mine(
         raise DataError("no question with an answer in the transcripts", expected="turns of customer and agent in turn")
     least = LEAST_COSINE
     if matcher is None:
-        matcher, least = (
-            LatentMatcher(fit_latent([pair.answer for pair in mined], seed=config.seed)),
-            LEAST_COSINE_LATENT,
-        )
-    templates = find_templates(mined, matcher, least)
-    return mined, [_row(template, mined) for template in templates]
+        texts = [*(pair.answer for pair in mined), *trusted]
+        matcher, least = LatentMatcher(fit_latent(texts, analyzer="char", seed=config.seed)), LEAST_COSINE_LATENT
+    answers, groups = [pair.answer for pair in mined], [pair.conversation for pair in mined]
+    doubts = find_contradictions(answers, groups, trusted, matcher)
+    templates = find_templates(mined, matcher, least, doubts)
+    return mined, [_row(template, mined, doubts) for template in templates]
 
 
 def kept_entries(review: Path) -> Iterator[dict[str, Any]]:
@@ -142,7 +152,7 @@ def kept_entries(review: Path) -> Iterator[dict[str, Any]]:
             yield {"id": f"{name}-{number}" if number else name, "question": text, "answer": answer, "locale": locale}
 
 
-def _row(template: Template, mined: Sequence[Mined]) -> dict[str, Any]:
+def _row(template: Template, mined: Sequence[Mined], doubts: Mapping[int, str]) -> dict[str, Any]:
     """One answer for the person: personal data redacted, and what speaks against it said."""
     best, members = mined[template.best], [mined[row] for row in template.members]
     conversations = {pair.conversation for pair in members}
@@ -154,9 +164,8 @@ def _row(template: Template, mined: Sequence[Mined]) -> dict[str, Any]:
         remarks.append("no conversation with it ended well")
     if not best.is_first:
         remarks.append("a later question: it may need what was said before")
-    for row, why in template.differing.items():
-        remarks.append(f"{mined[row].place} has {why}")
-    good = len(conversations) > 1 and bool(resolved) and best.is_first
+    remarks.extend(f"{mined[row].place} has {doubts[row]}" for row in template.members if row in doubts)
+    good = len(conversations) > 1 and bool(resolved) and best.is_first and template.best not in doubts
     last = newest(mined, template.members)
     others = dict.fromkeys(redact(p.question) for p in members if p.is_first and p is not best)
     return dict(

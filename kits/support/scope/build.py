@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.config import parse_duration
 from core.data.example import Example, Task, make_dataset
 from core.model.latent import fit_latent
 from core.predict.decide import probabilities
@@ -16,6 +17,7 @@ from core.predict.load import Model
 from core.predict.match import LatentMatcher, Matcher, frozen_matcher
 from core.train.fit import unknown_share
 from core.train.ladder import MOST_UNKNOWN_TOKENS
+from core.train.match import MatchTexts, Tuned, fit_matcher
 from core.train.recipe import Addition
 from kits.support.config import SupportConfig
 from kits.support.reading import OUT_OF_SCOPE
@@ -26,13 +28,16 @@ from kits.support.scope.panel import make_panel
 from kits.support.scope.part import cut_parts, fit_cut, second_wish
 from kits.support.scope.policy import Policy
 from kits.support.scope.scope import Facts, MatcherName, Scope, shared_matcher
+from kits.support.source.faq import FaqEntry
 
+MATCHER_SHARE = 0.3
 _FROZEN_RUNGS = ("probe", "blend")
 
 
 def extend_model(
     config: SupportConfig,
     several: Sequence[Example],
+    faq: Sequence[FaqEntry],
     model: Model,
     sides: Mapping[str, list[Example]],
     baselines: Baselines,
@@ -42,11 +47,12 @@ def extend_model(
     Args:
         config: The resolved configuration.
         several: Rows with more than one intent, which the classifier was not trained on.
+        faq: Questions with answers that the matcher may be tuned on.
         model: The classifier.
         sides: The examples of each side of the split.
         baselines: The models to compare with.
     """
-    scope = build_scope(config, several, model, sides)
+    scope = build_scope(config, several, faq, model, sides)
     return assess_scope(config, model, scope, baselines, sides["test"])
 
 
@@ -66,11 +72,15 @@ def assess_scope(
 
 
 def build_scope(
-    config: SupportConfig, several: Sequence[Example], model: Model, sides: Mapping[str, list[Example]]
+    config: SupportConfig,
+    several: Sequence[Example],
+    faq: Sequence[FaqEntry],
+    model: Model,
+    sides: Mapping[str, list[Example]],
 ) -> Scope:
     """Choose the matcher, remember the training rows, and fit the judge on the validation rows."""
     (task,) = model.tasks
-    matcher, name = choose_matcher(config, sides["train"], model)
+    matcher, name = choose_matcher(config, sides["train"], faq, model)
     train, validation = make_dataset(sides["train"], [task]), make_dataset(sides["validation"], [task])
     known = np.flatnonzero(train.known[task.name])
     vectors = matcher.embed([train.texts[i][0] for i in known])
@@ -87,15 +97,36 @@ def build_scope(
     return Scope(matcher, neighbours, Facts(judge=judge, matcher=name, is_shared=is_shared, both_from=cut))
 
 
-def choose_matcher(config: SupportConfig, train: Sequence[Example], model: Model) -> tuple[Matcher, MatcherName]:
-    """The encoder if it can read the texts, otherwise their n-grams."""
+def choose_matcher(
+    config: SupportConfig, train: Sequence[Example], faq: Sequence[FaqEntry], model: Model
+) -> tuple[Matcher, MatcherName]:
+    """The encoder if it can read the texts, tuned where there are questions with answers and it helps; else n-grams."""
     (task,) = model.tasks
     wanted = config.match.tuning
     if wanted == "latent" or (wanted == "auto" and _is_unreadable(config, train, task)):
-        texts = [example.text for example in train]
+        texts = [example.text for example in train] + [text for e in faq for text in (e.question, e.answer)]
         return LatentMatcher(fit_latent(texts, analyzer=config.train.analyzer, seed=config.seed)), "latent"
+    if faq and wanted != "frozen":
+        ways: tuple[Tuned, ...] = ("full",) if wanted in ("auto", "full") else ("lora",)
+        seconds = None if config.train.budget is None else parse_duration(config.train.budget) * MATCHER_SHARE
+        best = fit_matcher(_match_texts(train, faq, task), config, ways, seconds)[0]
+        if best.name != "frozen":
+            return best.matcher, best.name  # type: ignore[return-value]
     shared = shared_matcher(model.classifier) if model.settings.rung in _FROZEN_RUNGS else None
     return shared or frozen_matcher(config), "frozen"
+
+
+def _match_texts(train: Sequence[Example], faq: Sequence[FaqEntry], task: Task) -> MatchTexts:
+    """FAQ questions with their answers, and utterances of one intent, which mean the same."""
+    position = {label: i for i, label in enumerate(task.labels) if label != OUT_OF_SCOPE}
+    alike = [example for example in train if example.labels.get(task.name) in position]
+    return MatchTexts(
+        [entry.question for entry in faq],
+        [entry.answer for entry in faq],
+        np.arange(len(faq)),
+        [example.text for example in alike],
+        np.array([position[str(example.labels[task.name])] for example in alike], dtype=np.int64),
+    )
 
 
 def measure_all(

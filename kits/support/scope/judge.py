@@ -1,7 +1,7 @@
 """Calibrated probabilities that a text is out of scope, and that the first or second intent is right.
 
 Each is a logistic regression on few features of the classifier's probabilities and of the nearest
-utterances, fitted on validation rows. Where these hold no utterances that are out of scope, they
+utterances, fitted on validation rows. Where these hold few utterances that are out of scope, more
 are made: a row whose own intent is struck out looks like one whose intent nobody has thought of.
 
 Source: Platt 1999, Probabilistic Outputs for Support Vector Machines, for the regression; Saerens et
@@ -117,13 +117,12 @@ def fit_judge(
     outside, first, either = _features(labels, chances, near)
     fitted = {"first": _fit(first[inside], is_first), "either": _fit(either[inside], is_either)}
     real = int(is_outside.sum())
-    if real >= FEWEST_OUTSIDE:
-        usual = real / len(truth)
-        rows, marks = outside, is_outside
-    else:
-        usual = MADE_SHARE
-        rows = np.concatenate([outside[inside], _made_outside(labels, chances[inside], near[inside], truth[inside])])
-        marks = np.arange(len(rows)) >= len(inside)
+    usual = real / len(truth)
+    rows, marks = outside, is_outside
+    if real < FEWEST_OUTSIDE:
+        made = _made_outside(labels, chances[inside], near[inside], truth[inside])
+        usual = max(usual, MADE_SHARE)
+        rows, marks = np.concatenate([outside, made]), np.concatenate([is_outside, np.ones(len(made), dtype=bool)])
     stated = usual if share is None else share
     shift = _odds(stated) - _odds(float(marks.mean())) if marks.any() and not marks.all() else 0.0
     return Judge(

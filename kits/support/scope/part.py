@@ -8,13 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-FEWEST_WORDS, FEWEST_HAN = 2, 2
+FEWEST_WORDS, FEWEST_HAN = 2, 2  # of a part; one word that is set off at the beginning is one, too: "thanks, …"
 MOST_PARTS = 6
 _BREAK = re.compile(
-    r"[.!?;:\n。！？；：]+\s*|,\s+(?:and|but|also|or)\s+|\s+(?:and also|and|plus|also|as well as|but also|then)\s+|"
+    r"[.!?;:\n。！？；：]+\s*|,\s+(?:and|but|also|or)\s+|\s+(?:and also|and|plus|as well as|but also|then)\s+|"
     r",\s+|，|、?(?:还有|另外|以及|并且|而且|同时|顺便|再就是|此外)",
     re.IGNORECASE,
 )
+_GREETING = re.compile(r"\s*(\w{4,})\s*[.,!]\s")
 _WORD = re.compile(r"[^\W_]+")
 _HAN = re.compile("[\u3400-\u9fff]")
 
@@ -28,7 +29,10 @@ def cut_parts(text: str) -> list[str]:
     []
     """
     parts = [part.strip() for part in _BREAK.split(text)]
-    kept = [part for part in parts if len(_WORD.findall(part)) > FEWEST_WORDS or len(_HAN.findall(part)) > FEWEST_HAN]
+    kept = [part for part in parts if len(_WORD.findall(part)) >= FEWEST_WORDS or len(_HAN.findall(part)) >= FEWEST_HAN]
+    greeting = _GREETING.match(text)
+    if greeting and greeting[1] not in kept:
+        kept.insert(0, greeting[1])
     return kept[:MOST_PARTS] if len(kept) > 1 else []
 
 

@@ -66,7 +66,8 @@ class Policy:
         names = ("answer", "clarify", "hand_over")
         clarify = self.cost_clarify + (1.0 - either) * self.cost_handoff if can_clarify else np.full(len(first), np.inf)
         costs = np.stack([(1.0 - first) * self.cost_wrong, clarify, np.full(len(first), self.cost_handoff)])
-        return np.array(names)[costs.argmin(axis=0)]
+        decided: NDArray[np.str_] = np.array(names)[costs.argmin(axis=0)]
+        return decided
 
     def charge(
         self, decisions: NDArray[np.str_], is_first: NDArray[np.bool_], is_either: NDArray[np.bool_]

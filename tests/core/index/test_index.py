@@ -143,3 +143,12 @@ def test_check_finds_an_id_that_holds_twice_and_a_missing_dimension() -> None:
     [part] = make_view().parts
     assert find_faults(View((part, part)), 8, 5) == ["20 ids hold in more than one row"]
     assert find_faults(View((part,)), 9, 5) == ["the journal: vectors of 8 dimensions instead of 9"]
+
+
+def test_rarity_counts_only_documents_that_hold(tmp_path: Path) -> None:
+    with open_writer(tmp_path, dimension=0) as writer:
+        writer.put([Document("a", "refund card"), Document("b", "card"), Document("c", "card fee")])
+        both, one, none = writer.index.rarity(["card", "refund", "gold"])
+        assert both < one < none
+        writer.delete(["a"])
+        assert writer.index.rarity(["refund"]) == writer.index.rarity(["gold"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.errors import DataError, ModelError
-from core.model.latent import LatentVectors, fit_latent
+from core.model.latent import LatentEncoder, fit_latent
 
 TEXTS = ["boats in the harbour", "the harbour at high tide", "stars and a comet", "a comet, seen through the telescope"]
 CHINESE = ["海港里的船", "涨潮时的海港", "彗星与群星", "望远镜里的彗星"]
@@ -24,7 +24,7 @@ def test_texts_on_one_thing_are_nearer_than_others(texts: list[str], analyzer: s
 def test_saved_vectors_are_those_that_were_fitted(tmp_path: Path) -> None:
     fitted = fit_latent(TEXTS, 3)
     fitted.save(tmp_path)
-    loaded = LatentVectors.load(tmp_path)
+    loaded = LatentEncoder.load(tmp_path)
     assert loaded.dimension == fitted.dimension
     assert np.array_equal(loaded.encode(TEXTS), fitted.encode(TEXTS))
 
@@ -40,6 +40,6 @@ def test_nothing_to_learn_from_is_said() -> None:
 
 def test_damaged_files_are_refused(tmp_path: Path) -> None:
     fit_latent(TEXTS, 3).save(tmp_path)
-    (tmp_path / "vocabulary.json").write_text('{"analyzer": "word", "terms": ["a"]}', encoding="utf-8")
+    (tmp_path / "latent.json").write_text('{"analyzer": "word", "terms": [["a"]]}', encoding="utf-8")
     with pytest.raises(ModelError, match="do not fit together"):
-        LatentVectors.load(tmp_path)
+        LatentEncoder.load(tmp_path)

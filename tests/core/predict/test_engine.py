@@ -93,6 +93,18 @@ def test_saved_models_compute_the_same(encoder: EncoderClassifier, linear: Linea
             np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+def test_blend_weighs_its_parts(encoder: EncoderClassifier, linear: LinearClassifier) -> None:
+    shares = {"sentiment": 0.25, "topics": 0.125}
+    readings = [calibrate(TASKS, model.logits(DATA.texts), DATA) for model in (linear, encoder)]
+    mixed = blend(linear, readings[0], encoder, readings[1], shares).logits(DATA.texts)
+    for task, a, b, both in zip(TASKS, linear.logits(DATA.texts), encoder.logits(DATA.texts), mixed, strict=True):
+        share, (one, other) = shares[task.name], (reading[task.name].temperature for reading in readings)
+        expected = share * a / one + (1 - share) * b / other
+        if task.kind == "single":  # where only differences within a row count
+            expected, both = (x - x.mean(axis=1, keepdims=True) for x in (expected, both))
+        np.testing.assert_allclose(both, expected, atol=1e-4)
+
+
 def test_linear_model_reads_chinese_by_characters_and_learns_every_kind_of_task() -> None:
     texts = [("利润大幅增长", None), ("净利润下滑亏损", None)] * 20
     targets = {"sentiment": np.array([2, 0] * 20), "topics": np.array([[1, 0, 0], [0, 0, 0]] * 20, dtype=np.float32)}

@@ -106,7 +106,6 @@ def test_of_rungs_that_cost_the_same_to_run_the_better_one_is_kept(
     monkeypatch.setattr("core.train.ladder.fit_rung", lambda name, *_: (models[name], ()))
     ladder = climb(data, data, TASKS[:1], configure(tiny_backbone, rungs=("tfidf", "probe")))
     assert ladder.chosen.name == kept, ladder.rungs[1].reason
-    assert "log loss" in ladder.rungs[1].reason  # the metric alone cannot tell
 
 
 def test_spent_budget_leaves_the_first_rung(tiny_backbone: Path) -> None:

@@ -12,6 +12,7 @@ from core.data.example import Example
 from core.data.load import Corpus, TaskSpec
 from core.data.row import Rejected
 from core.errors import ConfigError, DataError, ResumeError
+from core.predict.decide import probabilities
 from core.predict.load import load_baselines, load_facts, load_model
 from core.train import fit
 from core.train.loop import Step
@@ -74,6 +75,24 @@ def test_trained_and_loaded_model_say_the_same(tiny_backbone: Path, tmp_path: Pa
         np.testing.assert_array_equal(mine, theirs)
     assert dict(model.calibration) == trained.ladder.chosen.calibration
     assert set(load_baselines(model)) == {"tfidf"}
+
+
+def test_parts_of_a_blend_are_judged_as_they_were_when_it_was_made(
+    tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.train.ladder._judge", lambda *_: (True, "Wins."))
+    trained = train(tmp_path / "model", configure(tiny_backbone, rungs=("tfidf", "probe", "blend")))
+    assert trained.ladder.chosen.name == "blend"
+    baselines = load_baselines(load_model(tmp_path / "model", KitConfig, "made"))
+    texts = [(example.text, example.pair) for example in make_examples(30, seed=8)]
+    for rung in trained.ladder.rungs[:2]:
+        assert rung.classifier is not None
+        classifier, reading = baselines[rung.name]
+        for task, before, after in zip(
+            classifier.tasks, rung.classifier.logits(texts), classifier.logits(texts), strict=True
+        ):
+            expected = probabilities(task, before, rung.calibration[task.name])
+            np.testing.assert_allclose(probabilities(task, after, reading[task.name]), expected, atol=1e-5)
 
 
 def test_configuration_in_the_folder_is_the_one_that_was_given(tiny_backbone: Path, tmp_path: Path) -> None:

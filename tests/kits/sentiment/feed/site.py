@@ -36,11 +36,11 @@ class Request(BaseHTTPRequestHandler):
 class Site:
     """Where the server is, what it answers to, and what it was asked."""
 
-    def __init__(self, context: ssl.SSLContext | None) -> None:
+    def __init__(self, context: ssl.SSLContext | None, host: str) -> None:
         self.paths: dict[str, Handle] = {}
         self.seen: list[tuple[str, dict[str, str]]] = []
         request = type("Request", (Request,), {"handle_path": self.paths, "seen": self.seen})
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), request)
+        self.server = ThreadingHTTPServer((host, 0), request)
         self.server.daemon_threads = True
         if context is not None:
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
@@ -51,9 +51,9 @@ class Site:
 
 
 @contextmanager
-def open_site(context: ssl.SSLContext | None = None) -> Iterator[Site]:
+def open_site(context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Site]:
     """A server that stops with the block."""
-    site = Site(context)
+    site = Site(context, host)
     site.server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients hang up on purpose
     thread = Thread(target=site.server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

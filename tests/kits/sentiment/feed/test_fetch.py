@@ -80,18 +80,29 @@ def test_redirects_are_followed_and_counted(site: Site) -> None:
         get(site.url("/1"))
 
 
-def test_every_redirect_is_judged_and_none_leads_inside(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://127.0.0.1:{port}/", "http://2130706433:{port}/", "http://0177.0.0.1:{port}/", "http://0x7f.1:{port}/",
+        "http://[::1]:{port}/", "http://[::ffff:127.0.0.1]:{port}/", "http://inner.test:{port}/",
+        "http://169.254.169.254/latest/meta-data", "//localhost:{port}/",
+    ],
+)  # fmt: skip
+def test_redirect_from_outside_leads_nowhere_inside(monkeypatch: pytest.MonkeyPatch, location: str) -> None:
     """127.0.0.2 stands for a host of the internet here; what is private may be asked, but not from there."""
-    inside = lambda address: str(address) == "127.0.0.1"  # noqa: E731
     monkeypatch.setattr(guard, "is_public", lambda address: str(address) == "127.0.0.2")
     for module in (guard, fetch):
-        monkeypatch.setattr(module, "is_private", inside)
-    with open_site() as outside:
-        outside.server.socket.close()
-        outside.server.socket = socket.create_server(("127.0.0.2", outside.port))
-        outside.paths["/"] = lambda request: request.answer(302, location=f"http://127.0.0.1:{outside.port}/")
-        with pytest.raises(FeedError, match="not fetched from"):
-            get(outside.url("/", host="127.0.0.2"))
+        monkeypatch.setattr(module, "is_private", lambda address: str(address) == "127.0.0.1")
+    with open_site(host="127.0.0.2") as outside, open_site() as inside:
+        outside.paths["/"] = lambda request: request.answer(302, location=location.format(port=inside.port))
+        inside.paths["/"] = lambda request: request.answer(200, b"secret")
+        with pytest.raises(FeedError):
+            get(outside.url("/", host="127.0.0.2"), resolve=lambda host, port: ["127.0.0.1"])
+        assert len(outside.seen) == 1
+        assert inside.seen == []
+
+
+def test_redirect_within_a_private_host_is_followed(site: Site) -> None:
     site.paths["/"] = lambda request: request.answer(302, location="/b")
     site.paths["/b"] = lambda request: request.answer(200, b"own")
     assert get(site.url("/")).body == b"own"

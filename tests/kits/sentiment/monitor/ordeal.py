@@ -49,6 +49,8 @@ LEFT_OUT = {  # numbers may have gaps; the rest is when and how often something 
 COUNTED = ("alert_events", "outbox", "dead_letters")
 # Not the vectors: each start drops those that nothing is compared with any more.
 TABLES = ("items", "stories", "scores", "windows", "alerts", "feeds", "models", *COUNTED)
+STUB = Path("stub")
+_NEEDED_BY_MODELS = ("torch", "transformers.models.bert.modeling_bert", "core.predict.engine", "core.predict.load")
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -63,15 +65,17 @@ class Trial:
         model: Folder of a trained model; ``stub``: words are read instead of meaning.
         batch_rows: Items of one transaction.
         lease_seconds: A message that was under way at a kill is due again after about so long.
+        retry_seconds: Pause after the first delivery that fails.
         most_file_bytes: No file may grow beyond; None: any may.
     """
 
     source: Path
     store: str
     hook: str
-    model: Path = Path("stub")
+    model: Path = STUB
     batch_rows: int = 16
     lease_seconds: float = deliver.LEASE_MARGIN_SECONDS
+    retry_seconds: float = 0.1
     most_file_bytes: int | None = None
 
     @property
@@ -82,8 +86,8 @@ class Trial:
             Channel(name="chief", url=f"{self.hook}/chief", secret="key", escalation=True, language="zh"),
         )
         notify = NotifyConfig(
-            channels=channels, max_attempts=1000, first_retry_seconds=0.1, max_retry_seconds=1.0, send_seconds=0.5,
-            allow_private=True,
+            channels=channels, max_attempts=1000, send_seconds=0.5, allow_private=True,
+            first_retry_seconds=self.retry_seconds, max_retry_seconds=max(1.0, self.retry_seconds),
         )  # fmt: skip
         return SentimentConfig(
             feed=FeedConfig(batch_rows=self.batch_rows),
@@ -110,7 +114,8 @@ def write_stream(path: Path, count: int) -> list[str]:
 def start(trial: Trial) -> tuple[ForkServerProcess, Connection]:
     """Start a monitor; what comes out of the connection says that it has begun."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    needed = () if trial.model == STUB else _NEEDED_BY_MODELS  # or each start would be slow
+    context.set_forkserver_preload([__name__, *needed])
     mine, its = context.Pipe(duplex=False)
     process = context.Process(target=run_monitor, args=(trial, its), daemon=True)
     process.start()
@@ -125,23 +130,25 @@ def run_monitor(trial: Trial, begun: Connection | None = None) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (trial.most_file_bytes, resource.RLIM_INFINITY))
     if begun is not None:
         os.dup2(os.open(trial.source.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
-        with suppress(BrokenPipeError):  # nobody wants to know
-            begun.send("begun")
+
+    def load(folder: Path) -> Reader:
+        """The stub, or a trained model; what comes after that is work."""
+        reader = StubReader(dimensions=16) if folder == STUB else load_reader(folder, WatchList({}))
+        if begun is not None:
+            with suppress(BrokenPipeError):  # nobody wants to know
+                begun.send("begun")
+        return reader
+
     store = open_store(trial.store)
     feed = FileFeed(trial.source, follow=False)
     Monitor(store, trial.model, load, [feed], trial.settings).run(once=True, is_replay=True)
     store.engine.dispose()
 
 
-def load(folder: Path) -> Reader:
-    """The stub, or a trained model."""
-    return StubReader(dimensions=16) if folder.name == "stub" else load_reader(folder, WatchList({}))
-
-
 def run_undisturbed(trial: Trial, folder: Path) -> Rows:
     """What is kept when nothing happens; nobody is told."""
     store = f"sqlite:///{folder / 'undisturbed.db'}"
-    process, _ = start(replace(trial, store=store, hook="http://127.0.0.1:9", batch_rows=256))
+    process, _ = start(replace(trial, store=store, hook="http://127.0.0.1:9", retry_seconds=3600.0, batch_rows=256))
     process.join()
     return read_rows(store)
 

@@ -1,0 +1,260 @@
+"""The assistant to embed: ``reply`` to one message, or to many at once, each kept in the database with its answer.
+
+messages ──▶ what is remembered ──▶ read and embedded together ──▶ next turn of each ──▶ one transaction
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import DataError
+from kits.support.answer.evidence import Evidence
+from kits.support.answer.response import AUDIENCES, Audience
+from kits.support.assistant.voices import Spoken, open_assistant_store, open_voices, read_settings
+from kits.support.config import SupportConfig
+from kits.support.dialogue.machine import Heard, take_turn
+from kits.support.dialogue.reply import Reply
+from kits.support.dialogue.state import State
+from kits.support.reading import Understanding, detect_language
+from kits.support.store.desk import reply_as, resolve, take_over
+from kits.support.store.store import Conversation, Exchange, Store
+
+MOST_ATTEMPTS = 5
+LIMIT_NAME = 64
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a customer wrote.
+
+    Attributes:
+        conversation: Its name; a new one begins a conversation.
+        text: Their words.
+        user: Whose the conversation is; looked at when it begins.
+        customer: ``private`` or ``business``; looked at when it begins.
+        channel: Where it takes place; looked at when it begins.
+        at: When; None: now.
+    """
+
+    conversation: str
+    text: str
+    user: str = ""
+    customer: Audience = "private"
+    channel: str = "api"
+    at: datetime | None = None
+
+
+class Assistant:
+    """Answers customers.
+
+    >>> assistant = Assistant.load("assistant")                             # doctest: +SKIP
+    >>> assistant.reply("c1", "I lost my card ending 4417").action          # doctest: +SKIP
+    'answer'
+    """
+
+    def __init__(self, voices: Mapping[str, Spoken], store: Store, settings: SupportConfig) -> None:
+        self.voices, self.store, self.settings = voices, store, settings
+        self._zone = ZoneInfo(settings.dialogue.timezone)
+
+    @classmethod
+    def load(cls, folder: str | Path, *, may_write: bool = True, **options: Any) -> Assistant:
+        """Open an assistant's folder.
+
+        Args:
+            folder: As the verb ``index`` made it.
+            may_write: Whether to bring the index up to date first.
+            options: Settings, as ``read_config`` takes them.
+
+        Raises:
+            KitError: Something in the folder is missing or damaged.
+        """
+        settings = read_settings(Path(folder), **options)
+        store = open_assistant_store(Path(folder), settings)
+        voices = open_voices(Path(folder), store, settings, may_write)
+        assistant = cls(voices, store, settings)
+        if may_write:
+            assistant.follow()
+        return assistant
+
+    def follow(self) -> int:
+        """Bring the indexes up to date with the database; returns how many documents that concerned."""
+        return sum(spoken.follower.follow() for spoken in self.voices.values())
+
+    def reply(
+        self,
+        conversation: str,
+        text: str,
+        *,
+        user: str = "",
+        customer: Audience = "private",
+        channel: str = "api",
+        at: datetime | None = None,
+    ) -> Reply:
+        """Answer one message.
+
+        Raises:
+            DataError: The message is empty or too long, or the name of the conversation is none.
+            StoreError: The database does not answer.
+        """
+        return self.reply_many([Message(conversation, text, user, customer, channel, at)])[0]
+
+    def reply_many(self, messages: Sequence[Message]) -> list[Reply]:
+        """Answer messages, those of different conversations together.
+
+        Raises:
+            DataError: A message is empty or too long, or the name of a conversation is none.
+        """
+        for message in messages:
+            self.check(message)
+        replies: list[Reply | None] = [None] * len(messages)
+        waiting = list(range(len(messages)))
+        attempts = 0
+        while waiting:
+            first = {messages[number].conversation: number for number in reversed(waiting)}
+            now = sorted(first.values())
+            for number, reply in zip(now, self._answer([messages[number] for number in now]), strict=True):
+                replies[number] = reply  # None where another process was faster: once more, with what it wrote
+            done = [number for number in now if replies[number] is not None]
+            attempts = 0 if done else attempts + 1
+            if attempts > MOST_ATTEMPTS:
+                raise DataError("the conversation is changed all the time", where=messages[now[0]].conversation)
+            waiting = [number for number in waiting if number not in set(done)]
+        return [reply for reply in replies if reply is not None]
+
+    def take_over(self, conversation: str, agent: str) -> None:
+        """Let a person own a conversation; the assistant is silent in it."""
+        take_over(self.store, conversation, agent, datetime.now(UTC))
+
+    def say_as(self, conversation: str, agent: str, text: str, at: datetime | None = None) -> int:
+        """Say something to the customer as a person."""
+        return reply_as(self.store, conversation, agent, text, at or datetime.now(UTC))
+
+    def resolve(self, conversation: str, agent: str, at: datetime | None = None) -> None:
+        """Give a conversation back; the assistant starts clean."""
+        resolve(self.store, conversation, agent, at or datetime.now(UTC))
+
+    def check(self, message: Message) -> None:
+        """Refuse what is no message.
+
+        Raises:
+            DataError: Says what is wrong with it.
+        """
+        limit = self.settings.dialogue.max_characters
+        if not message.text.strip() or "\0" in message.text:
+            raise DataError("an empty message", where="text", expected="what the customer wrote")
+        if len(message.text) > limit:
+            got = f"{len(message.text)} characters"
+            raise DataError("too long a message", where="text", got=got, expected=f"at most {limit}")
+        if not 0 < len(message.conversation) <= LIMIT_NAME or not message.conversation.isprintable():
+            raise DataError("no name of a conversation", where="conversation", expected=f"1 to {LIMIT_NAME} characters")
+        if message.customer not in AUDIENCES:
+            raise DataError("no such customer", where="customer", got=message.customer, expected=" or ".join(AUDIENCES))
+
+    def _answer(self, messages: Sequence[Message]) -> list[Reply | None]:
+        """One turn in each of several conversations."""
+        known = self.store.read([message.conversation for message in messages])
+        found = [known.get(message.conversation) or _begin(message) for message in messages]
+        times = [message.at or datetime.now(self._zone) for message in messages]
+        exchanges: list[Exchange | None] = [None] * len(messages)
+        heard: dict[str, list[int]] = {}
+        for number, (message, conversation) in enumerate(zip(messages, found, strict=True)):
+            if conversation.owner == "person":
+                state = conversation.state or self._fresh(message, conversation)
+                exchanges[number] = Exchange(
+                    conversation, message.text, times[number], state, Reply(None, language=state.language)
+                )
+            else:
+                heard.setdefault(self._language(message.text, conversation), []).append(number)
+        for language, numbers in heard.items():
+            own = [(messages[number], found[number], times[number]) for number in numbers]
+            for number, exchange in zip(numbers, self._turns(self.voices[language], own), strict=True):
+                exchanges[number] = exchange
+        done = [exchange for exchange in exchanges if exchange is not None]
+        kept = self.store.record(done)
+        return [
+            replace(exchange.reply, turn=turn) if is_kept else None
+            for exchange, (turn, is_kept) in zip(done, kept, strict=True)
+        ]
+
+    def _turns(
+        self, spoken: Spoken, asked: Sequence[tuple[Message, Conversation, datetime]]
+    ) -> list[Exchange]:
+        """Read everything that was said at once, then take each turn."""
+        texts: list[str] = []
+        plans = []
+        dialogue = self.settings.dialogue
+        for message, conversation, now in asked:
+            state = conversation.state or self._fresh(message, conversation)
+            state = state.forget_old(now, dialogue.slot_minutes, dialogue.topic_minutes)
+            joined = f"{state.question} {message.text}" if state.question else None
+            own = [message.text, *([joined] if joined else [])]
+            plans.append((message, conversation, now, state, joined, len(texts), len(own)))
+            texts += own
+        reads = spoken.reader.read(texts)
+        wanted = [text for m, _, _, _, joined, _, _ in plans for text in (m.text, joined) if text]
+        vectors = self._embed(spoken, wanted)
+        exchanges = []
+        for message, conversation, now, state, joined, begin, count in plans:
+            own_reads = reads[begin : begin + count]
+            heard = _hear(message, conversation, now, joined, own_reads, spoken, vectors)
+            after, reply = take_turn(state, heard, spoken.voice)
+            exchanges.append(Exchange(conversation, message.text, now, after, reply))
+        return exchanges
+
+    def _embed(self, spoken: Spoken, texts: Sequence[str]) -> dict[str, Vector]:
+        embed = spoken.voice.library.embed
+        if embed is None:
+            return {}
+        distinct = list(dict.fromkeys(texts))
+        return dict(zip(distinct, embed(distinct), strict=True))
+
+    def _language(self, text: str, conversation: Conversation) -> str:
+        """The customer's, if it is spoken here; of words that are of none, the one before."""
+        before = conversation.state.language if conversation.state else None
+        has_words = any(letter.isalpha() for letter in text.replace("MK-", ""))
+        language = detect_language(text) if has_words or before is None else before
+        return language if language in self.voices else next(iter(self.voices))
+
+    def _fresh(self, message: Message, conversation: Conversation) -> State:
+        customer: Audience = "business" if conversation.customer == "business" else "private"
+        return State("zh" if self._language(message.text, conversation) == "zh" else "en", customer)
+
+
+def _begin(message: Message) -> Conversation:
+    return Conversation(
+        message.conversation, message.user, message.channel, message.customer, "assistant", None, 0, datetime.now(UTC)
+    )
+
+
+def _hear(
+    message: Message,
+    conversation: Conversation,
+    now: datetime,
+    joined: str | None,
+    reads: Sequence[Understanding],
+    spoken: Spoken,
+    vectors: Mapping[str, Vector],
+) -> Heard:
+    library = spoken.voice.library
+
+    def look(is_joined: bool, audience: Audience) -> Evidence:
+        text = joined if is_joined and joined else message.text
+        return library.look(text, vectors.get(text), audience, now.date())
+
+    return Heard(
+        text=message.text,
+        now=now,
+        customer="business" if conversation.customer == "business" else "private",
+        alone=reads[0],
+        joined=reads[1] if joined else None,
+        look=look,
+    )

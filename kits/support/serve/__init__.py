@@ -1,0 +1,1 @@
+"""The assistant as a service: chat, the agents' desk, knowledge, figures, and channels."""

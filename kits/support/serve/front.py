@@ -1,0 +1,71 @@
+"""What all routes of the assistant's server share; messages of many customers are answered in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from sqlalchemy import func, select
+
+from core.serve.batcher import Batcher
+from core.serve.events import Pulse
+from core.serve.page import Pages
+from core.store.database import reading
+from kits.support.assistant.talk import Assistant, Message
+from kits.support.dialogue.reply import Reply
+from kits.support.store.schema import changes, conversations, handovers, turns
+
+MOST_TOGETHER = 32
+MOST_WAITING = 256
+
+
+@dataclass(frozen=True)
+class Front:
+    """Handed to every route.
+
+    Attributes:
+        assistant: Who answers.
+        batcher: Lets it answer several customers at once, on one thread.
+        pages: Renders the page.
+        pulse: Tells when something has changed.
+    """
+
+    assistant: Assistant
+    batcher: Batcher[Message, Reply]
+    pages: Pages
+    pulse: Pulse
+
+
+def make_batcher(assistant: Assistant) -> Batcher[Message, Reply]:
+    """Answers whole batches; between two of them the index follows the database."""
+
+    def work(messages: Sequence[Message]) -> list[Reply]:
+        return assistant.reply_many(messages)
+
+    return Batcher(work, max_rows=MOST_TOGETHER, max_waiting_rows=MOST_WAITING)
+
+
+def read_version(assistant: Assistant) -> tuple[object, ...]:
+    """What changes with every turn, hand-over and change of the knowledge."""
+    tenant = assistant.store.tenant
+    with reading(assistant.store.engine) as connection:
+        waiting = connection.execute(
+            select(func.count(), func.max(handovers.c.number), func.max(handovers.c.taken_at)).where(
+                handovers.c.tenant == tenant, handovers.c.resolved_at.is_(None)
+            )
+        ).one()
+        return (
+            tuple(waiting),
+            connection.execute(select(func.max(turns.c.number)).where(turns.c.tenant == tenant)).scalar(),
+            connection.execute(select(func.sum(changes.c.last)).where(changes.c.tenant == tenant)).scalar(),
+            connection.execute(select(func.count()).where(conversations.c.tenant == tenant)).scalar(),
+        )
+
+
+def _front_of(request: Request) -> Any:
+    return request.app.state.front
+
+
+At = Annotated[Front, Depends(_front_of)]

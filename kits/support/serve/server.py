@@ -1,0 +1,139 @@
+"""The verb ``serve``: the API, the pages and the channels of an assistant."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from sqlalchemy import select
+from starlette.concurrency import run_in_threadpool
+
+from core.config import ServeConfig
+from core.console import say
+from core.serve.app import Site, create_app
+from core.serve.events import Pulse
+from core.serve.key import list_keys
+from core.serve.listen import bind, check_address, is_loopback, run_server, show_url
+from core.serve.log import log, set_up_journal
+from core.serve.page import Pages
+from core.serve.signin import PATH as SIGN_IN
+from core.serve.signin import Link
+from core.store.database import reading
+from kits.support.assistant.talk import Assistant
+from kits.support.serve import chat, forms, people, shelves, site
+from kits.support.serve.front import Front, make_batcher, read_version
+from kits.support.serve.texts import TEXTS, TITLE
+from kits.support.store.schema import api_keys, changes
+
+PAGES = Path(__file__).parents[1] / "pages"
+FOLLOW_SECONDS = 2.0
+SWEEP_SECONDS = 3600.0
+
+
+def make_app(assistant: Assistant, settings: ServeConfig, link: Link | None = None) -> FastAPI:
+    """Put the assistant's server together.
+
+    Args:
+        assistant: Who answers.
+        settings: Address and limits.
+        link: The way in before there is a key.
+    """
+    pages = Pages(PAGES, TEXTS, TITLE)
+    pulse = Pulse(partial(read_version, assistant), 0.5)
+    batcher = make_batcher(assistant)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with batcher:
+            tasks = [asyncio.create_task(_repeat(work, seconds)) for work, seconds in (
+                (assistant.follow, FOLLOW_SECONDS), (partial(sweep, assistant), SWEEP_SECONDS)
+            )]  # fmt: skip
+            yield
+            for task in tasks:
+                task.cancel()
+
+    app = create_app(
+        Site(
+            name="support",
+            version="1",
+            engine=assistant.store.engine,
+            keys=api_keys,
+            settings=settings,
+            pages=pages,
+            routers=(chat.router, people.router, shelves.router, site.router, forms.router),
+            lifespan=lifespan,
+            checks={"database": partial(_look, assistant)},
+            streams=frozenset({chat.EVENTS}),
+            link=link,
+        )
+    )
+    app.state.front = Front(assistant, batcher, pages, pulse)
+    return app
+
+
+def run(
+    *,
+    assistant: Path,
+    store: str | None = None,
+    config: Path | None = None,
+    set: list[str] | None = None,
+    seed: int | None = None,
+    as_json: bool = False,
+) -> None:
+    """The verb: serve until stopped.
+
+    Raises:
+        KitError: The assistant cannot be opened.
+        ServeError: The address is taken, or open to others without a key.
+    """
+    given = [*(set or ()), *([f"store.url={store}"] if store else [])]
+    opened = Assistant.load(assistant, config=config, set=given, seed=seed)
+    settings = opened.settings.serve
+    with reading(opened.store.engine) as connection:
+        has_keys = any(key.is_valid(datetime.now(UTC)) for key in list_keys(connection, api_keys))
+    check_address(settings.host, has_keys)
+    with closing(bind(settings)) as listener:
+        link = None if has_keys or not is_loopback(settings.host) else Link()
+        app = make_app(opened, settings, link)
+        _announce(show_url(listener), link)
+        set_up_journal()
+        run_server(app, listener, settings, app.state.front.pulse.stop, lambda: True)
+
+
+def sweep(assistant: Assistant) -> int:
+    """Delete conversations that are older than they may be; returns how many went."""
+    before = datetime.now(UTC) - timedelta(days=assistant.settings.store.retention_days)
+    deleted = 0
+    while found := assistant.store.delete_old(before):
+        deleted += found
+    return deleted
+
+
+async def _repeat(work: Any, seconds: float) -> None:
+    """Do something now and then; a failure is told, and tried again."""
+    while True:
+        try:
+            await run_in_threadpool(work)
+        except Exception as error:
+            log("cannot keep up", error=error)
+        await asyncio.sleep(seconds)
+
+
+def _announce(address: str, link: Link | None) -> None:
+    if link is None:
+        say(f"Open {address} and sign in with an API key")
+        return
+    say("No API key has been made yet. This link signs you in, once, within 15 minutes:")
+    say(f"{address}{SIGN_IN}?code={link.code}")
+
+
+def _look(assistant: Assistant) -> None:
+    """Fails when the database does not answer."""
+    with reading(assistant.store.engine) as connection:
+        connection.execute(select(changes.c.last)).first()

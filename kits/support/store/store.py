@@ -1,0 +1,260 @@
+"""The conversations of one tenant: each turn is one transaction, and nobody writes over what they have not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
+
+from core.errors import DataError, StoreError
+from core.store.database import migrate, open_database, reading, show_address, transaction
+from kits.support.dialogue.reply import Reply
+from kits.support.dialogue.state import State
+from kits.support.store.schema import conversations, feedback, handovers, turns
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+DELETED_AT_ONCE = 200
+
+
+class Overtaken(StoreError):
+    """Another process has changed the conversation since it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Where a conversation stands.
+
+    Attributes:
+        id: Its own name.
+        user: Whose it is.
+        channel: Where it takes place.
+        customer: ``private`` or ``business``.
+        owner: ``assistant`` or ``person``.
+        state: What the assistant remembers; None before the first turn.
+        version: How often it was changed; 0 for one that is not kept yet.
+        last_at: When something was said last.
+    """
+
+    id: str
+    user: str
+    channel: str
+    customer: str
+    owner: str
+    state: State | None
+    version: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What is kept of one turn of the customer.
+
+    Attributes:
+        conversation: As it was read.
+        text: What the customer wrote.
+        at: When.
+        state: What the assistant remembers from now on.
+        reply: What it said; silent where a person owns the conversation.
+    """
+
+    conversation: Conversation
+    text: str
+    at: datetime
+    state: State
+    reply: Reply
+
+
+def open_store(address: str, tenant: str = "main") -> Store:
+    """Open a database and bring its tables up to date.
+
+    Args:
+        address: ``sqlite:///FILE`` or ``postgresql+psycopg://…``.
+        tenant: Whose rows are seen.
+
+    Raises:
+        ConfigError: The address is none.
+        StoreError: The database cannot be reached, or was made by a newer version.
+    """
+    engine = open_database(address)
+    try:
+        migrate(engine, MIGRATIONS)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Store(engine, tenant)
+
+
+class Store:
+    """The tables, as one tenant sees them.
+
+    Args:
+        engine: Whose tables are up to date; ``open_store`` sees to it.
+        tenant: Whose rows are seen.
+    """
+
+    def __init__(self, engine: Engine, tenant: str) -> None:
+        self.engine, self.tenant = engine, tenant
+
+    @property
+    def address(self) -> str:
+        """Where it is, without the password."""
+        return show_address(self.engine)
+
+    def read(self, ids: Sequence[str]) -> dict[str, Conversation]:
+        """The conversations that there are, by their names."""
+        with reading(self.engine) as connection:
+            rows = connection.execute(self._select().where(conversations.c.id.in_(ids))).all()
+        return {row.id: _conversation(row) for row in rows}
+
+    def record(self, exchanges: Sequence[Exchange]) -> list[tuple[int | None, bool]]:
+        """Keep turns of different conversations, in one transaction.
+
+        Returns:
+            For each the number of the assistant's turn, None where it was silent; and whether it was
+            kept. One that another process has changed since it was read is not, and must be answered anew.
+        """
+        with transaction(self.engine) as connection:
+            return [self._record(connection, exchange) for exchange in exchanges]
+
+    def transcript(self, conversation: str) -> list[Mapping[str, Any]]:
+        """All turns of a conversation, in their order; empty where there is none."""
+        with reading(self.engine) as connection:
+            return self.read_turns(connection, conversation)
+
+    def read_turns(self, connection: Connection, conversation: str, after: int = 0) -> list[Mapping[str, Any]]:
+        """The turns of a conversation behind a number."""
+        found = connection.execute(
+            select(turns, feedback.c.verdict)
+            .outerjoin(feedback, feedback.c.turn == turns.c.number)
+            .where(
+                turns.c.tenant == self.tenant, turns.c.conversation == conversation, turns.c.number > after
+            )
+            .order_by(turns.c.number)
+        )
+        return [dict(row._mapping) for row in found]
+
+    def judge(
+        self, turn: int, verdict: str, by: str, at: datetime, comment: str = "", intent: str | None = None
+    ) -> str:
+        """Keep what someone thinks of a reply; who says it again replaces it.
+
+        Returns:
+            The name of the conversation.
+
+        Raises:
+            DataError: There is no such reply.
+        """
+        with transaction(self.engine) as connection:
+            row = connection.execute(
+                select(turns.c.conversation).where(
+                    turns.c.number == turn, turns.c.tenant == self.tenant, turns.c.speaker == "assistant"
+                )
+            ).first()
+            if row is None:
+                raise DataError("no such reply", where="turn", got=turn)
+            values = {"verdict": verdict, "comment": comment, "intent": intent, "by": by, "at": at}
+            connection.execute(delete(feedback).where(feedback.c.turn == turn))
+            connection.execute(insert(feedback).values(turn=turn, tenant=self.tenant, **values))
+            return str(row.conversation)
+
+    def delete_user(self, user: str) -> int:
+        """Delete every conversation of a user, with all that was said of it; returns how many there were."""
+        with transaction(self.engine) as connection:
+            mine = (conversations.c.tenant == self.tenant) & (conversations.c.user == user)
+            return self._delete(connection, mine)
+
+    def delete_old(self, before: datetime) -> int:
+        """Delete a number of conversations in which nothing was said since; 0: none is left."""
+        with transaction(self.engine) as connection:
+            old = (conversations.c.tenant == self.tenant) & (conversations.c.last_at < before)
+            return self._delete(connection, old & (conversations.c.owner == "assistant"), DELETED_AT_ONCE)
+
+    def count(self) -> dict[str, int]:
+        """How many conversations and turns are kept."""
+        with reading(self.engine) as connection:
+            return {
+                table.name: connection.execute(
+                    select(func.count()).select_from(table).where(table.c.tenant == self.tenant)
+                ).scalar_one()
+                for table in (conversations, turns, handovers, feedback)
+            }
+
+    def _select(self) -> Any:
+        return select(conversations).where(conversations.c.tenant == self.tenant)
+
+    def _record(self, connection: Connection, exchange: Exchange) -> tuple[int | None, bool]:
+        before, reply = exchange.conversation, exchange.reply
+        owner = "person" if reply.action == "hand_over" else before.owner
+        changed = {
+            "owner": owner, "state": exchange.state.to_json(), "version": before.version + 1, "last_at": exchange.at
+        }  # fmt: skip
+        if not self._write(connection, before, changed, exchange.at):
+            return None, False
+        key = {"tenant": self.tenant, "conversation": before.id, "at": exchange.at}
+        connection.execute(insert(turns).values(**key, speaker="customer", text=exchange.text, by=""))
+        if reply.action is None:
+            return None, True
+        done = connection.execute(
+            insert(turns).values(
+                **key, speaker="assistant", text=reply.text, by="", action=reply.action, intent=";".join(reply.intents),
+                confidence=reply.confidence, reason=reply.reason, said=_said(reply),
+            )
+        )  # fmt: skip
+        number = int(done.inserted_primary_key[0])  # type: ignore[index]
+        if reply.action == "hand_over":
+            connection.execute(insert(handovers).values(**key, reason=reply.reason or "unsure"))
+        return number, True
+
+    def _write(
+        self, connection: Connection, before: Conversation, changed: Mapping[str, Any], at: datetime
+    ) -> bool:
+        """Whether the conversation is still the one that was read, and now is changed."""
+        if before.version == 0:
+            exists = connection.execute(
+                select(conversations.c.id).where(conversations.c.tenant == self.tenant, conversations.c.id == before.id)
+            ).first()
+            if exists is not None:
+                return False
+            made = {"user": before.user, "channel": before.channel, "customer": before.customer, "opened_at": at}
+            connection.execute(insert(conversations).values(tenant=self.tenant, id=before.id, **made, **changed))
+            return True
+        done = connection.execute(
+            update(conversations)
+            .where(
+                conversations.c.tenant == self.tenant,
+                conversations.c.id == before.id,
+                conversations.c.version == before.version,
+            )
+            .values(**changed)
+        )
+        return done.rowcount == 1
+
+    def _delete(self, connection: Connection, condition: Any, most: int | None = None) -> int:
+        ids = [row.id for row in connection.execute(select(conversations.c.id).where(condition).limit(most))]
+        if ids:
+            mine = (conversations.c.tenant == self.tenant) & conversations.c.id.in_(ids)
+            connection.execute(delete(conversations).where(mine))
+        return len(ids)
+
+
+def _conversation(row: Row[Any]) -> Conversation:
+    state = State.from_json(row.state) if row.state else None
+    return Conversation(
+        row.id, row.user, row.channel, row.customer, row.owner, state, row.version, row.last_at
+    )
+
+
+def _said(reply: Reply) -> dict[str, Any]:
+    """What a page needs to show a reply again."""
+    return {
+        "parts": [asdict(part) for part in reply.parts],
+        "citations": [asdict(citation) for citation in reply.citations],
+        "options": [asdict(option) for option in reply.options],
+        "asks": reply.asks,
+        "slots": {name: asdict(found) for name, found in reply.slots.items()},
+        "language": reply.language,
+    }

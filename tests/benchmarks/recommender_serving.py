@@ -1,0 +1,195 @@
+"""How fast lists are served over HTTP: ``python -m tests.benchmarks.recommender_serving --items 100000``.
+
+A server of its own over so many items with drawn vectors and 2,000 users with histories; eight clients
+ask for lists at the same time. Reported: p50 and p99 of a list and requests a second; the recall of the
+candidates against exact search; how long after an event the next list knows it; and memory. All times are
+those of the wall clock, so run it on an idle machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import tempfile
+import threading
+import time
+from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.config import ServeConfig
+from core.model.latent import fit_latent
+from core.serve.key import make_key
+from core.serve.listen import bind, make_server
+from core.store.database import transaction
+from kits.recommender.catalog import Catalog
+from kits.recommender.config import RecommenderConfig
+from kits.recommender.event import Event, Item
+from kits.recommender.living import Living
+from kits.recommender.predict import Recommender
+from kits.recommender.serve.server import make_app
+from kits.recommender.store.schema import api_keys
+from kits.recommender.store.store import open_store
+from kits.recommender.tower import plain_tower
+from tests.benchmarks.recommender_kills import wait_until_ready
+from tests.kits.recommender.shop import make_items
+
+USERS, HISTORY, CLUSTERS, CLIENTS, EVENTS, EXACT_USERS = 2_000, 30, 200, 8, 30, 50
+
+
+def main() -> None:
+    """Serve, ask, and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--dimension", type=int, default=384)
+    parser.add_argument("--seconds", type=float, default=15.0)
+    options = parser.parse_args()
+    recommender = make_recommender(options.items, options.dimension)
+    found: dict[str, Any] = {"items": options.items, "dimension": options.dimension, "clients": CLIENTS}
+    found["candidate_recall"] = round(measure_recall(recommender), 4)
+    with tempfile.TemporaryDirectory() as folder:
+        address = f"sqlite:///{Path(folder) / 'speed.db'}"
+        store = open_store(address)
+        with transaction(store.engine) as connection:
+            key = make_key(connection, api_keys, "bench", ["admin"], datetime.now(UTC))
+        store.engine.dispose()
+        settings = ServeConfig(port=0)
+        with closing(bind(settings)) as listener:
+            child = os.fork()
+            if child == 0:
+                _serve(address, listener, settings, recommender)
+            try:
+                port = listener.getsockname()[1]
+                wait_until_ready(port)
+                found |= measure_lists(port, key, options.seconds)
+                found["event_to_next_list_ms"] = measure_events(port, key, options.items)
+                found["server_megabytes"] = round(_resident_megabytes(child))
+            finally:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+    print(json.dumps(found, indent=1))
+
+
+def make_recommender(count: int, dimension: int) -> Recommender:
+    """Items around cluster centres, as texts of topics are, and users who like two topics each."""
+    random, now = np.random.default_rng(0), datetime.now(UTC)
+    centres = random.normal(size=(CLUSTERS, dimension)).astype(np.float32)
+    topic = random.integers(CLUSTERS, size=count)
+    texts = centres[topic]
+    texts += random.normal(scale=1.2, size=(count, dimension)).astype(np.float32)
+    texts /= np.linalg.norm(texts, axis=1, keepdims=True)
+    items = [
+        Item(f"i{number}", f"item {number}", "", (), f"c{topic[number] % 24}", now - timedelta(hours=number % 2000))
+        for number in range(count)
+    ]
+    encoder = fit_latent([item.text for item in make_items()], 16)  # stands in: no text is read here
+    recommender = Recommender(
+        RecommenderConfig(), Catalog(items), encoder, plain_tower(dimension, HISTORY), texts=texts, version="bench"
+    )
+    by_topic = [np.flatnonzero(topic == one) for one in range(CLUSTERS)]
+    for user in range(USERS):
+        own = random.choice(CLUSTERS, size=2)
+        for step in range(HISTORY):
+            inside = by_topic[own[step % 2]]
+            item = int(random.choice(inside)) if len(inside) else int(random.integers(count))
+            at = now - timedelta(hours=float(HISTORY - step))
+            recommender.observe(Event(f"u{user}", f"i{item}", "click", at))
+    return recommender
+
+
+def measure_recall(recommender: Recommender) -> float:
+    """Share of the exact nearest 100 items of a user's query that are among the candidates."""
+    shares = []
+    for user in range(EXACT_USERS):
+        state = recommender.user(f"u{user}")
+        query = recommender.tower.query(state, recommender.texts)
+        scores = recommender.texts @ query
+        scores[list(state.seen)] = -np.inf
+        exact = {recommender.catalog.items[row].item_id for row in np.argsort(-scores)[:100].tolist()}
+        found = {one.item_id for one in recommender.shortlist(state, k=1_000)}
+        shares.append(len(exact & found) / len(exact))
+    return float(np.mean(shares))
+
+
+def measure_lists(port: int, key: str, seconds: float) -> dict[str, Any]:
+    """Times of lists that several clients ask for at once."""
+    times: list[float] = []
+    until = time.monotonic() + seconds
+
+    def ask(client: int) -> None:
+        random, own = np.random.default_rng(client), []
+        with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+            while time.monotonic() < until:
+                started = time.perf_counter()
+                _get(connection, key, f"/users/u{random.integers(USERS)}/recommendations")
+                own.append(time.perf_counter() - started)
+        times.extend(own[5:])  # the first few warm the connection
+
+    threads = [threading.Thread(target=ask, args=(client,)) for client in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    p50, p99 = np.quantile(times, (0.5, 0.99)) * 1000
+    return {
+        "lists": len(times),
+        "p50_ms": round(p50, 1),
+        "p99_ms": round(p99, 1),
+        "per_second": round(len(times) / seconds),
+    }
+
+
+def measure_events(port: int, key: str, items: int) -> dict[str, float]:
+    """Time from sending an event to having the list that knows it, for users one by one."""
+    times = []
+    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+    with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        for user in range(EVENTS):
+            address = f"/users/u{user}/recommendations?log=false"
+            before = _get(connection, key, address)
+            item = before["items"][0]["item"]["item_id"]
+            started = time.perf_counter()
+            body = {"events": [{"user_id": f"u{user}", "item_id": item, "event": "click"}]}
+            connection.request("POST", "/events", json.dumps(body), headers)
+            answer = connection.getresponse()
+            answer.read()
+            after = _get(connection, key, address)
+            times.append(1000 * (time.perf_counter() - started))
+            if answer.status != 201 or item in [place["item"]["item_id"] for place in after["items"]]:
+                raise SystemExit("the next list does not know the event")
+    return {"median": round(float(np.median(times)), 1), "most": round(max(times), 1)}
+
+
+def _get(connection: HTTPConnection, key: str, path: str) -> Any:
+    connection.request("GET", path, headers={"authorization": f"Bearer {key}"})
+    answer = connection.getresponse()
+    body = answer.read()
+    if answer.status != 200:
+        raise SystemExit(f"{path}: {answer.status} {body[:200]!r}")
+    return json.loads(body)
+
+
+def _serve(address: str, listener: socket.socket, settings: ServeConfig, recommender: Recommender) -> None:
+    async def nothing() -> None:
+        """No streams."""
+
+    with suppress(BaseException):
+        app = make_app(Living(open_store(address), recommender), RecommenderConfig(serve=settings))
+        make_server(app, settings, nothing, lambda: True).run([listener])
+    os._exit(1)
+
+
+def _resident_megabytes(process: int) -> float:
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1024**2
+
+
+if __name__ == "__main__":
+    main()
