@@ -9,9 +9,11 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -59,14 +61,21 @@ def run_bash(block: str) -> None:
         return
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     text = "\n".join(line for line in block.splitlines() if not SKIPPED.match(line))
-    done = subprocess.run(
+    started = subprocess.Popen(
         ["bash", "-euo", "pipefail", "-c", text],
         env=os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=300,
+        start_new_session=True,
     )
-    assert done.returncode == 0, f"{block}\n{done.stderr}"
+    try:
+        _, said = started.communicate(timeout=300)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(started.pid, signal.SIGKILL)  # a server that a failed block has left behind
+        started.wait()
+    assert started.returncode == 0, f"{block}\n{said}"
 
 
 @pytest.mark.slow
