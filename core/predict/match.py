@@ -74,7 +74,7 @@ class LatentMatcher:
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors ``(texts, dimension)`` float32, in the order of ``texts``."""
-        return self.latent.encode(texts)
+        return unit_rows(self.latent.encode(texts))
 
     def save(self, folder: Path) -> None:
         """Write the directions' files."""

@@ -18,6 +18,7 @@ from kits.support.answer.audience import tell_audience
 from kits.support.answer.evidence import Embed, Evidence, Match
 from kits.support.answer.quote import find_objection, show_plain
 from kits.support.answer.sentence import split_sentences
+from kits.support.answer.terms import content_terms
 
 MOST_CACHED = 50_000
 LOOKED_AT = 6  # of the passages that were found
@@ -146,7 +147,8 @@ class Composer:
             if any(find_objection(sentence, self._hosts) for sentence in (*sentences, piece)):
                 continue
             shown = show_plain(" ".join(sentences) if match.kind == "faq" and piece.isascii() else piece)
-            if shown and not shown.endswith((":", "：")):
+            # What leads to a list, what asks itself, and what only repeats the question tell nothing.
+            if not shown.endswith((":", "：", "?", "？")) and content_terms(shown) - evidence.terms:
                 kept.append(_Unit(match, place, shown))
         return kept
 

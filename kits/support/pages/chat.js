@@ -202,6 +202,7 @@
     field.focus();
   });
   addEventListener("pagehide", () => source?.close());
-  begin(sessionStorage.getItem("conversation") || newName());
-  catchUp();
+  const kept = sessionStorage.getItem("conversation");
+  begin(kept || newName());
+  if (kept) catchUp();
 }

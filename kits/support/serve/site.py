@@ -19,7 +19,7 @@ from kits.support.store.desk import list_waiting
 from kits.support.view.figures import read_figures
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-DAYS = (1, 7, 28)
+DAYS = (2, 7, 28)
 SHOWN_DOCUMENTS, SHOWN_CLUSTERS, SHOWN_INTENTS = 60, 20, 20
 
 
