@@ -18,13 +18,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.kits.sentiment.command import call
+from tests.command import call_kit
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "README.zh.md", "kits/sentiment/README.md")
+KITS = sorted(file.parent.name for file in (ROOT / "kits").glob("*/__init__.py"))
+DOCUMENTS = ("README.md", "README.zh.md", *(f"kits/{kit}/README.md" for kit in KITS))
 PORT = "8610"  # of the servers in the guides; here another one, that is free
 BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```", re.M | re.S)
-PROGRAM = ["python", "-m", "kits.sentiment"]
+PROGRAM = re.compile(r"python -m kits\.(\w+) [^|<>;&$`]*")
 # Not run here: they install, or enter the environment that this already is.
 SKIPPED = re.compile(r"^(make quickstart|make install|source \.venv/bin/activate)$")
 
@@ -47,17 +48,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def is_plain(command: str) -> bool:
-    """Whether a command is the program alone, and so can run without a start of its own."""
-    return shlex.split(command)[:3] == PROGRAM and not re.search(r"[|<>;&$`]", command)
-
-
 def run_bash(block: str) -> None:
     lines = commands(block)
-    if all(is_plain(line) for line in lines):
-        for line in lines:
-            outcome = call(*shlex.split(line)[3:])
-            assert outcome.code == 0, f"{line}\n{outcome.err}"
+    plain = [PROGRAM.fullmatch(line) for line in lines]  # the program alone can run without a start of its own
+    if all(plain):
+        for found in filter(None, plain):
+            outcome = call_kit(found[1], *shlex.split(found[0])[3:])
+            assert outcome.code == 0, f"{found[0]}\n{outcome.err}"
         return
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     text = "\n".join(line for line in block.splitlines() if not SKIPPED.match(line))

@@ -30,7 +30,7 @@ class LocalGenerator:
         options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder, **options)
-            self._model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, **options)
+            self._model: Any = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, **options)
             self._model.train(False)
         except (OSError, ValueError) as error:
             raise ModelError(f"no language model: {str(error).splitlines()[0]}", where=str(folder)) from error

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
@@ -34,7 +33,7 @@ class Neighbours:
     count: int
 
     @classmethod
-    def of(cls, vectors: NDArray[np.float32], labels: Sequence[int], count: int, seed: int) -> Neighbours:
+    def of(cls, vectors: NDArray[np.float32], labels: ArrayLike, count: int, seed: int) -> Neighbours:
         """Neighbours out of all rows, or of an even selection from each label where there are very many."""
         marks = np.asarray(labels, dtype=np.int32)
         order = np.random.default_rng(derive_seed(seed, "neighbours")).permutation(len(marks))

@@ -1,58 +1,12 @@
-"""Runs the kit's command line inside the test's own process: the same door, without its start-up time."""
+"""The sentiment kit's command line, run inside the test's own process."""
 
 from __future__ import annotations
 
-import io
-import json
-import sys
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
-from core.cli import run_app
-from kits.sentiment.__main__ import app
+from tests.command import call_kit, make_succeed
 
 SAMPLE = Path(__file__).parents[3] / "sample_data" / "sentiment"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def result(self) -> dict[str, Any]:
-        """The one JSON object on standard output."""
-        value = json.loads(self.out)
-        assert isinstance(value, dict)
-        return value
-
-    @property
-    def error(self) -> str:
-        """The last line on standard error."""
-        return self.err.rstrip("\n").rpartition("\n")[2]
-
-
-def call(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
-    """Run ``python -m kits.sentiment`` with these arguments."""
-    out, err = io.StringIO(), io.StringIO()
-    given = io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")
-    code: Any = None
-    with redirect_stdout(out), redirect_stderr(err), patch.object(sys, "stdin", given):
-        try:
-            run_app(app, [str(argument) for argument in arguments])
-        except SystemExit as stop:
-            code = stop.code
-    return Outcome(code, out.getvalue(), err.getvalue())
-
-
-def succeed(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
-    """The same, for commands that must do their work."""
-    outcome = call(*arguments, stdin=stdin)
-    assert outcome.code == 0, outcome.err
-    return outcome
+call = partial(call_kit, "sentiment")
+succeed = make_succeed("sentiment")
