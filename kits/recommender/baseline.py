@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from core.model.latent import fit_latent
 from core.model.linear import Analyzer
@@ -93,10 +94,12 @@ def factor_scores(data: Replayed, catalog: Catalog, past: Sequence[Event], seed:
     matrix = sparse.csr_matrix(
         (np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=(len(users), len(catalog))
     )
-    als = AlternatingLeastSquares(factors=FACTORS, iterations=ALS_ROUNDS, alpha=10.0, random_state=seed, num_threads=1)
-    als.fit(matrix, show_progress=False)
-    bpr = BayesianPersonalizedRanking(factors=FACTORS, iterations=BPR_ROUNDS, random_state=seed, num_threads=1)
-    bpr.fit(matrix, show_progress=False)
+    shared = {"factors": FACTORS, "random_state": seed, "num_threads": 1}
+    with threadpool_limits(1, "blas"):  # the library warns of threads inside its own
+        als = AlternatingLeastSquares(iterations=ALS_ROUNDS, alpha=10.0, **shared)
+        bpr = BayesianPersonalizedRanking(iterations=BPR_ROUNDS, **shared)
+        for model in (als, bpr):
+            model.fit(matrix, show_progress=False)
     by_als = np.asarray(als.item_factors, dtype=np.float64)
     by_bpr = np.asarray(bpr.item_factors, dtype=np.float64)
     gram = by_als.T @ by_als + 0.01 * np.eye(by_als.shape[1])

@@ -54,7 +54,7 @@ def test_model_that_reads_the_items_beats_one_that_does_not() -> None:
 def test_lists_that_a_model_was_trained_on_do_not_count() -> None:
     trained = make_recommender()
     trained.observe(Event("u0", "i0", "click", NOW + timedelta(minutes=250)))
-    trial = try_models(make_recommender(), trained, make_clicks(300))
+    trial = try_models(trained, make_recommender(), make_clicks(300))
     assert trial.lists == 49
     with pytest.raises(DataError, match="too few lists"):
         _judge(trial, force=False)
