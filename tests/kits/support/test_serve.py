@@ -149,5 +149,5 @@ def test_forms_do_what_the_api_does(door: Door) -> None:
 def test_old_conversations_are_swept(door: Door, assistant: Assistant) -> None:
     assistant.reply("old", "good morning", at=datetime(2020, 1, 1, tzinfo=UTC))
     door.say("new", "good morning")
-    assert sweep(assistant) == 1
+    sweep(assistant)  # if the server has not done so at its start
     assert list(assistant.store.read(["old", "new"])) == ["new"]
