@@ -42,11 +42,11 @@ VERBS = {
         ("model", "data", "map", "out", "k"), ("model",),
     ),
     "recommend": Verb(
-        "kits.recommender.command:recommend", "Show one user's list.",
-        ("model", "user", "history", "interests", "k", "explain"), ("model",),
+        "kits.recommender.show:recommend", "Show one user's list.",
+        ("model", "user", "history", "interests", "k", "trade_off", "explain"), ("model",),
     ),
     "similar": Verb(
-        "kits.recommender.command:similar", "Show the items nearest to an item.", ("model", "item", "k"),
+        "kits.recommender.show:similar", "Show the items nearest to an item.", ("model", "item", "k"),
         ("model", "item"),
     ),
     "serve": Verb(

@@ -1,4 +1,4 @@
-"""The verbs ``predict``, ``recommend`` and ``similar``."""
+"""The verb ``predict``: a list for every user of a table."""
 
 from __future__ import annotations
 
@@ -63,37 +63,6 @@ def predict(
     return {"users": len(users), "unknown": unknown, "rejected": refused} | result
 
 
-def recommend(
-    *,
-    model: Path,
-    user: str | None = None,
-    history: list[str] | None = None,
-    interests: str | None = None,
-    k: int = 10,
-    as_json: bool = False,
-    **options: Any,
-) -> dict[str, Any]:
-    """Show the list of one user, known or described.
-
-    Raises:
-        ConfigError: Nobody is named.
-    """
-    if user is None and not history and not interests:
-        raise ConfigError("for whom? name a user, items or interests", where="recommend", fix="--interests 'the sea'")
-    found = Recommender.load(model).recommend(user, history=history or (), interests=interests or "", k=k)
-    _show(found, as_json)
-    return {"items": [_row(own) for own in found]}
-
-
-def similar(*, model: Path, item: str, k: int = 10, as_json: bool = False, **options: Any) -> dict[str, Any]:
-    """Show the items nearest to an item."""
-    near = Recommender.load(model).similar(item, k)
-    rows = [{"item_id": n.item_id, "title": n.item.title, "score": round(n.score, 4)} for n in near]
-    if not as_json and rows:
-        show_table(f"Nearest to {item}", list(rows[0]), [list(row.values()) for row in rows])
-    return {"items": rows}
-
-
 def _row(found: Recommendation) -> dict[str, Any]:
     return {
         "item_id": found.item_id,
@@ -102,12 +71,6 @@ def _row(found: Recommendation) -> dict[str, Any]:
         "score": round(found.score, 4),
         "sources": list(found.sources),
     }
-
-
-def _show(found: Sequence[Recommendation], as_json: bool) -> None:
-    rows = [_row(own) | {"sources": ", ".join(own.sources)} for own in found]
-    if rows and not as_json:
-        show_table("Recommended", list(rows[0]), [list(row.values()) for row in rows])
 
 
 def _read_users(sources: Sequence[str], config: Any, rejected: list[Rejected]) -> Iterator[str]:

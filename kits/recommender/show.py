@@ -36,6 +36,8 @@ def recommend(
         ModelError: The model cannot be loaded.
     """
     _check_length(k)
+    if user is None and not history and not interests:
+        raise ConfigError("for whom? name a user, items or interests", where="recommend", fix="--interests 'the sea'")
     if trade_off is not None and not 0 <= trade_off <= 1:
         raise ConfigError("no such trade-off", where="--trade-off", got=trade_off, expected="0 to 1")
     recommender = Recommender.load(model)
