@@ -36,6 +36,7 @@ from tests.kits.sentiment.monitor.ordeal import Gauge, Rows, Trial
 
 SAMPLE = Path(__file__).parents[2] / "sample_data" / "sentiment"
 EARLY = 0.15  # share of the kills that hit a monitor before it works
+PACE = 3_000  # items a second on a fast machine; on a slower one the kills come later from one to the next
 PATIENCE_SECONDS = 1_800.0
 
 
@@ -105,7 +106,7 @@ class Ground:
             receiver.answers = [ordeal.be_moody(receiver)]
             trial, keys, undisturbed = self._prepare(items, receiver, model)
             gauge = Gauge(trial.store)
-            span, restarts, during = 0.3, 0, 0
+            span, restarts, during = items / (kills + 1) / PACE, 0, 0
             while restarts < kills:
                 before = gauge.count()
                 kill_once(trial, chance, span)
@@ -115,7 +116,7 @@ class Ground:
                 if restarts % 10 == 0:
                     print(f"{restarts} kills, {before + took} items", file=sys.stderr, flush=True)
                 if wanted > 0:  # spread the kills over the stream
-                    span = min(max(span * min(max((wanted + 1) / (took + 1), 0.5), 1.5), 0.005), 5.0)
+                    span = min(max(span * min(max((wanted + 1) / (took + 1), 0.3), 1.5), 0.001), 5.0)
             finish(trial, gauge)
             gauge.close()
             return {"kills": kills, "while_it_took_in": during} | self._judge(trial, undisturbed, keys, receiver)
