@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
-
-from core.config import parse_duration
-from core.console import say, show_table
-from core.errors import ConfigError
-from core.serve.key import list_keys, make_key, revoke_key
-from core.store.database import reading, transaction
+from core.serve.issue import manage_keys
 from kits.recommender.config import read_config
 from kits.recommender.store.schema import api_keys
 from kits.recommender.store.store import open_store
@@ -38,36 +30,6 @@ def run(
     """
     settings = read_config(config=config, set=set, seed=seed)
     engine = open_store(store or settings.store.url).engine
-    now = datetime.now(UTC)
-    if revoke:
-        with transaction(engine) as connection:
-            if name is None or not revoke_key(connection, api_keys, name, now):
-                raise ConfigError("no key of this name that is still valid", where="--name", got=name)
-        say(f"Revoked: {name}")
-        return {"name": name, "revoked": True}
-    if name is None:
-        return {"keys": _list(engine, now, as_json)}
-    try:
-        until = None if expires is None else now + timedelta(seconds=parse_duration(expires))
-    except ValueError as error:
-        raise ConfigError(str(error), where="--expires", got=expires) from error
-    given = [scope.strip() for scope in scopes.split(",") if scope.strip()]
-    with transaction(engine) as connection:
-        key = make_key(connection, api_keys, name, given, now, until)
-    if not as_json:
-        say("Keep it safe: it is not stored here and cannot be shown again.")
-        print(key)
-    return {"name": name, "scopes": given, "expires_at": until and until.isoformat(), "key": key}
-
-
-def _list(engine: Engine, now: datetime, as_json: bool) -> list[dict[str, Any]]:
-    with reading(engine) as connection:
-        keys = list_keys(connection, api_keys)
-    if not as_json:
-        cells = [
-            (key.name, ",".join(key.scopes), key.created_at.date(), key.expires_at and key.expires_at.date(),
-             "valid" if key.is_valid(now) else "void")
-            for key in keys
-        ]  # fmt: skip
-        show_table("API keys", ("name", "scopes", "made", "expires", "state"), cells)
-    return [asdict(key) | {"is_valid": key.is_valid(now)} for key in keys]
+    return manage_keys(
+        engine, api_keys, name=name, scopes=scopes, expires=expires, revoke=revoke, as_json=as_json
+    )

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from fastapi import FastAPI
 
 from core.config import StoreConfig
-from core.console import say
 from core.errors import ConfigError
 from core.serve.app import Site, create_app
-from core.serve.key import list_keys
-from core.serve.listen import bind, check_address, is_loopback, run_server, show_url
-from core.serve.log import set_up_journal
 from core.serve.page import Pages
-from core.serve.signin import PATH as SIGN_IN
 from core.serve.signin import Link
-from core.store.database import reading
+from core.serve.start import serve
 from kits.recommender.config import RecommenderConfig, read_config
 from kits.recommender.living import Living
 from kits.recommender.predict import Recommender
@@ -89,22 +84,19 @@ def run(
     if store is not None:
         settings = settings.model_copy(update={"store": StoreConfig(url=store)})
     opened = open_store(settings.store.url)
-    with reading(opened.engine) as connection:
-        has_keys = any(key.is_valid(datetime.now(UTC)) for key in list_keys(connection, api_keys))
-    check_address(settings.serve.host, has_keys)
     folder = _choose_model(opened, model)
-    with closing(bind(settings.serve)) as listener:
+
+    def build(link: Link | None) -> tuple[FastAPI, Callable[[], Awaitable[None]]]:
         recommender = Recommender.load(folder)
+        own = settings
         if config is None:  # how lists are made was settled when the model was trained
-            settings = recommender.config.model_copy(update=_asked(settings, set))
+            own = recommender.config.model_copy(update=_asked(settings, set))
         living = Living(opened, recommender)
         if opened.active_model() != str(folder):
             opened.activate_model(str(folder), living.version, datetime.now(UTC))
-        link = None if has_keys or not is_loopback(settings.serve.host) else Link()
-        app = make_app(living, settings, link=link)
-        _announce(show_url(listener), link)
-        set_up_journal()
-        run_server(app, listener, settings.serve, _nothing, lambda: True)
+        return make_app(living, own, link=link), _nothing
+
+    serve(opened.engine, api_keys, settings.serve, build)
 
 
 async def _nothing() -> None:
@@ -124,11 +116,3 @@ def _choose_model(store: RecommenderStore, model: Path | None) -> Path:
     if folder is None:
         raise ConfigError("no model served here before", where="--model", fix="name one: --model DIR")
     return Path(folder)
-
-
-def _announce(address: str, link: Link | None) -> None:
-    if link is None:
-        say(f"Open {address} and sign in with an API key")
-        return
-    say("No API key has been made yet. This link signs you in, once, within 15 minutes:")
-    say(f"{address}{SIGN_IN}?code={link.code}")

@@ -1,10 +1,10 @@
-"""The verb ``serve``: the API, the pages and the channels of an assistant."""
+"""The verb ``serve``: the API and the pages of an assistant."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -15,15 +15,12 @@ from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from core.config import ServeConfig
-from core.console import say
 from core.serve.app import Site, create_app
 from core.serve.events import Pulse
-from core.serve.key import list_keys
-from core.serve.listen import bind, check_address, is_loopback, run_server, show_url
-from core.serve.log import log, set_up_journal
+from core.serve.log import log
 from core.serve.page import Pages
-from core.serve.signin import PATH as SIGN_IN
 from core.serve.signin import Link
+from core.serve.start import serve
 from core.store.database import reading
 from kits.support.assistant.talk import Assistant
 from kits.support.serve import chat, forms, people, shelves, site
@@ -95,15 +92,12 @@ def run(
     given = [*(set or ()), *([f"store.url={store}"] if store else [])]
     opened = Assistant.load(assistant, config=config, set=given, seed=seed)
     settings = opened.settings.serve
-    with reading(opened.store.engine) as connection:
-        has_keys = any(key.is_valid(datetime.now(UTC)) for key in list_keys(connection, api_keys))
-    check_address(settings.host, has_keys)
-    with closing(bind(settings)) as listener:
-        link = None if has_keys or not is_loopback(settings.host) else Link()
+
+    def build(link: Link | None) -> tuple[FastAPI, Callable[[], Awaitable[None]]]:
         app = make_app(opened, settings, link)
-        _announce(show_url(listener), link)
-        set_up_journal()
-        run_server(app, listener, settings, app.state.front.pulse.stop, lambda: True)
+        return app, app.state.front.pulse.stop
+
+    serve(opened.store.engine, api_keys, settings, build)
 
 
 def sweep(assistant: Assistant) -> int:
@@ -123,14 +117,6 @@ async def _repeat(work: Any, seconds: float) -> None:
         except Exception as error:
             log("cannot keep up", error=error)
         await asyncio.sleep(seconds)
-
-
-def _announce(address: str, link: Link | None) -> None:
-    if link is None:
-        say(f"Open {address} and sign in with an API key")
-        return
-    say("No API key has been made yet. This link signs you in, once, within 15 minutes:")
-    say(f"{address}{SIGN_IN}?code={link.code}")
 
 
 def _look(assistant: Assistant) -> None:
