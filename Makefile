@@ -34,7 +34,7 @@ $(BIN)/python:
 quickstart: .venv/installed
 	@mkdir -p quickstart
 	@echo "1. A look through the data" && $(SENTIMENT) check --data sample_data/sentiment/train.csv --test sample_data/sentiment/test.csv --out quickstart/audit
-	@echo "2. Training, for 30 seconds" && $(SENTIMENT) train --data sample_data/sentiment/train.csv --out quickstart/model --budget 30s
+	@echo "2. Training, for 20 seconds" && $(SENTIMENT) train --data sample_data/sentiment/train.csv --out quickstart/model --budget 20s
 	@echo "3. Judging on news that came later" && $(SENTIMENT) evaluate --model quickstart/model --data sample_data/sentiment/test.csv --report quickstart/evaluation.html
 	@echo "4. Reading three texts" && $(SENTIMENT) predict --model quickstart/model --explain \
 		--text "Profit rose 12 % on strong sales abroad, and the dividend goes up" \
