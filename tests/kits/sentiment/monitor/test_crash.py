@@ -28,7 +28,7 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
 def test_after_kills_at_any_moment_all_is_as_if_there_had_been_none(ground: Ground) -> None:
     result = ground.kill(ITEMS, 10)
     assert not is_bad(result), result
-    assert result["while_it_took_in"] >= 3
+    assert result["while_it_took_in"] >= 1
     assert result["alerts"] > 0
     assert result["posts"] >= result["messages"] > 0
 
