@@ -168,10 +168,10 @@ class Store:
             return self._delete(connection, mine)
 
     def delete_old(self, before: datetime) -> int:
-        """Delete a number of conversations in which nothing was said since, whoever owns them; 0: none is left."""
+        """Delete a number of conversations in which nothing was said since; 0: none is left."""
         with transaction(self.engine) as connection:
             old = (conversations.c.tenant == self.tenant) & (conversations.c.last_at < before)
-            return self._delete(connection, old, DELETED_AT_ONCE)
+            return self._delete(connection, old & (conversations.c.owner == "assistant"), DELETED_AT_ONCE)
 
     def count(self) -> dict[str, int]:
         """How many conversations and turns are kept."""
