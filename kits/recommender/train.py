@@ -40,6 +40,8 @@ def run(*, out: Path, resume: bool = False, as_json: bool = False, **options: An
 
     ``resume`` is taken as every kit takes it; training has no checkpoints and begins anew.
     """
+    if resume:
+        say("--resume: this kit keeps no checkpoints; training begins anew")
     learned = train_model(read_config(**options), out)
     document = learned.document()
     if not as_json:
