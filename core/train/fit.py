@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -135,6 +136,10 @@ def fit_tuned(
     check_length(load_config(folder), config.model.max_tokens)
     seed_everything(config.seed, "model")
     model = TextClassifier(load_encoder(folder, config.model.dropout), tasks, config.model.dropout)
+    epochs = config.train.epochs
+    if epochs is None:
+        epochs, visits = plan_visits(list(train.known.values()))
+        train = _take(train, np.repeat(np.arange(len(train)), visits))
     targets = tuple(train.targets[task.name] for task in tasks)
     known = tuple(train.known[task.name] for task in tasks)
     start_heads(model, targets, known)
@@ -142,7 +147,6 @@ def fit_tuned(
     rows = TrainSet(tokenize_cached(tokenizer, train.texts, config.model.max_tokens), targets, known)
     if seconds is not None:  # of which loading has taken some, and scoring at the end will
         seconds = max(1.0, LOOP_SHARE * seconds - (time.monotonic() - begun))
-    epochs = config.train.epochs or choose_epochs(len(train))
     run = Run(
         config=config.train.model_copy(update={"epochs": epochs}),
         seed=config.seed,
@@ -156,6 +160,15 @@ def fit_tuned(
     )
     curve = _drive(model, rows, run, config)
     return _classifier(merge_tuning(model), tokenizer, config), curve
+
+
+def _take(rows: Dataset, chosen: NDArray[np.int64]) -> Dataset:
+    """Some rows, of which one may be there more than once."""
+    return Dataset(
+        [rows.texts[i] for i in chosen],
+        {name: targets[chosen] for name, targets in rows.targets.items()},
+        {name: known[chosen] for name, known in rows.known.items()},
+    )
 
 
 def _with_names(train: Dataset, task: Task) -> Dataset:
@@ -176,6 +189,30 @@ def choose_epochs(rows: int) -> int:
     (6, 4, 3)
     """
     return max(FEWEST_EPOCHS, min(MOST_EPOCHS, round(ROW_VISITS / max(1, rows))))
+
+
+def plan_visits(known: Sequence[NDArray[np.bool_]]) -> tuple[int, NDArray[np.int64]]:
+    """Epochs, and how often each row is visited in one, so that every task gets the passes it would get alone.
+
+    A task with few rows, trained together with a large one, would else see too few of its own.
+
+    Args:
+        known: Per task ``(rows,)`` bool: rows whose labels are known.
+
+    Returns:
+        The epochs, and ``(rows,)`` visits in each.
+
+    >>> large, small = np.arange(8000) < 7000, np.arange(8000) >= 7000
+    >>> epochs, visits = plan_visits([large, small])
+    >>> epochs, int(visits[:7000].max()), int(visits[7000:].min())
+    (4, 1, 2)
+    """
+    passes = [choose_epochs(int(rows.sum())) for rows in known]
+    epochs = min(passes)
+    visits = np.ones(len(known[0]), dtype=np.int64)
+    for rows, wanted in zip(known, passes, strict=True):
+        visits[rows] = np.maximum(visits[rows], math.ceil(wanted / epochs))
+    return epochs, visits
 
 
 def unknown_share(rows: Dataset, config: KitConfig) -> float:

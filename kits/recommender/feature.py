@@ -35,6 +35,11 @@ FEATURES = (
     "user_click_rate",
     "user_days_since_event",
 )
+OF_THE_USER = (
+    *("text_nearest", "text_mean", "text_latest", "text_disliked", "together", "together_latest"),
+    *("age_against_history", "category_affinity", "tag_affinity", "shown_before", "days_since_own_event"),
+    *("history_events", "user_click_rate", "user_days_since_event"),
+)
 COLUMN = {name: place for place, name in enumerate(FEATURES)}
 MODEL_SCORE = COLUMN["model_score"]
 LATEST = 5
@@ -101,6 +106,19 @@ def state_features(known: Known, user: User, items: NDArray[np.int64], at: float
     if len(times):
         features[:, COLUMN["user_days_since_event"]] = (at - times[-1]) / DAY
     return features
+
+
+def forget_user(features: NDArray[np.float32], catalog: Catalog, items: NDArray[np.int64]) -> None:
+    """Set the features as they are for somebody of whom nothing is known, in place.
+
+    Args:
+        features: ``(candidates, features)``.
+        catalog: The items.
+        items: Numbers of the candidates ``(candidates,)``.
+    """
+    features[:, [COLUMN[name] for name in OF_THE_USER]] = np.nan
+    features[:, [COLUMN["shown_before"], COLUMN["history_events"]]] = 0.0
+    features[:, COLUMN["category_affinity"]] = _category_affinity(catalog, np.zeros(0, np.int64), items)
 
 
 def fill_texts(

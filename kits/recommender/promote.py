@@ -14,10 +14,11 @@ from kits.recommender.config import RecommenderConfig
 from kits.recommender.feature import FEATURES, MODEL_SCORE, fill_texts
 from kits.recommender.fit import fit_towers, score_lists
 from kits.recommender.rank import Ranker, fit_ranker
-from kits.recommender.replay import Replayed
+from kits.recommender.replay import Replayed, as_newcomers
 from kits.recommender.tower import Floats, Tower
 from kits.recommender.window import Windows, join
 
+NEWCOMER_EVERY = 10
 LEAK_AUC = 0.97  # what people click is never told so well by one thing that was known before
 
 
@@ -111,7 +112,11 @@ def find_alarms(select: Replayed, rung: Rung, config: RecommenderConfig) -> list
 
 
 def out_of_fold(windows: Windows, rung: Rung, config: RecommenderConfig) -> Replayed:
-    """The ranker's lists, each stretch scored by towers trained on what lies before it."""
+    """The ranker's lists, each stretch scored by towers trained on what lies before it.
+
+    Few lists of a log are a user's first, yet every user begins with one: some of the lists stand
+    there once more, as if nothing were known of their users.
+    """
     ranked, folds = windows.ranked, config.rank.folds
     if not len(ranked):
         return ranked
@@ -122,7 +127,8 @@ def out_of_fold(windows: Windows, rung: Rung, config: RecommenderConfig) -> Repl
         own = ranked.take(stretch == number)
         if len(own) and len(before):
             tower, _ = fit_towers(rung.texts, before, config, epochs=tower_epochs(len(before), config))
-            parts.append(with_scores(own, rung.texts, tower))
+            first = as_newcomers(own.take(np.arange(len(own)) % NEWCOMER_EVERY == 0), windows.catalog)
+            parts.append(with_scores(join(own, first), rung.texts, tower))
         before = join(before, own)
     whole = parts[0] if parts else ranked.take(np.zeros(len(ranked), dtype=bool))
     for part in parts[1:]:

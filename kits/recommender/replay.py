@@ -7,7 +7,7 @@ history of its user at that moment.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from core.console import progress
 from kits.recommender.catalog import Catalog
 from kits.recommender.event import Event, Impression
-from kits.recommender.feature import FEATURES, HISTORY, Known, state_features
+from kits.recommender.feature import FEATURES, HISTORY, Known, forget_user, state_features
 from kits.recommender.rank import Lists
 from kits.recommender.tally import Tally
 from kits.recommender.user import User
@@ -77,6 +77,18 @@ class Replayed:
             self.propensities[rows],
             self.positions[rows],
         )
+
+
+def as_newcomers(data: Replayed, catalog: Catalog) -> Replayed:
+    """The same lists as if nothing were known of their users."""
+    features = data.lists.features.copy()
+    forget_user(features, catalog, data.items)
+    return replace(
+        data,
+        lists=replace(data.lists, features=features),
+        histories=[history[:0] for history in data.histories],
+        history_weights=[weights[:0] for weights in data.history_weights],
+    )
 
 
 def merge_times(events: Sequence[Event], impressions: Sequence[Impression]) -> Iterator[Event | Impression]:

@@ -56,8 +56,16 @@ def run(
         monitor.run(once=once, is_replay=replay)
     found = summarise(monitor.store, clock)
     if not as_json:
-        rows = [(a["series"], a["severity"], a["starts_at"], a["opened_at"], a["state"]) for a in found["alerts"]]
-        show_table(f"Alerts: {len(rows)}", ("series", "severity", "surge begins", "seen", "state"), rows)
+        rows = [
+            (
+                a["series"],
+                a["severity"],
+                *(str(a[key])[:16].replace("T", " ") for key in ("starts_at", "opened_at")),
+                a["state"],
+            )
+            for a in found["alerts"]
+        ]
+        show_table(f"Alerts: {len(rows)}, times in UTC", ("series", "severity", "surge begins", "seen", "state"), rows)
     say(f"{found['items']} items in {found['stories']} stories; {found['dead']} records could not be read")
     return found
 

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from kits.recommender.event import Event
-from kits.recommender.feature import COLUMN, FEATURES
+from kits.recommender.feature import COLUMN, FEATURES, OF_THE_USER, Known, state_features
 from kits.recommender.learn import Learned, learn
 from kits.recommender.log import Log
 from kits.recommender.promote import decide, out_of_fold, with_scores
 from kits.recommender.rank import Ranker, fit_ranker, grades
+from kits.recommender.replay import as_newcomers
+from kits.recommender.user import User
 from tests.kits.recommender.readers import make_reading, quick_config
 
 CONFIG = quick_config(data={"validation_fraction": 0.3, "test_fraction": 0.2}, rank={"check_fraction": 0.5})
@@ -87,8 +89,21 @@ def test_scores_of_the_ranker_s_lists_come_from_towers_that_have_not_seen_them(l
     ranked = out_of_fold(windows, rung, CONFIG)
     seen = with_scores(windows.ranked, rung.texts, rung.tower)
     column = COLUMN["model_score"]
-    assert len(ranked) == len(windows.ranked)
-    assert not np.allclose(ranked.lists.features[:, column], seen.lists.features[:, column], atol=1e-3)
+    known = ranked.take(np.array([len(history) > 0 for history in ranked.histories]))
+    before = seen.take(np.array([len(history) > 0 for history in seen.histories]))
+    assert np.array_equal(known.items, before.items)
+    assert not np.allclose(known.lists.features[:, column], before.lists.features[:, column], atol=1e-3)
+
+
+def test_ranker_meets_some_lists_as_if_their_users_were_new(learned: Learned) -> None:
+    windows, rung = learned.windows, learned.chosen
+    ranked = out_of_fold(windows, rung, CONFIG)
+    added = len(ranked) - len(windows.ranked)
+    assert len(windows.ranked) / 11 < added < len(windows.ranked) / 9 + 2
+    first = as_newcomers(windows.ranked, windows.catalog)
+    state = state_features(Known(windows.catalog, windows.tally), User(), first.items, windows.tally.clock)
+    for name in OF_THE_USER:
+        assert np.array_equal(first.lists.features[:, COLUMN[name]], state[:, COLUMN[name]], equal_nan=True), name
 
 
 def test_grades_rise_with_what_was_done() -> None:
