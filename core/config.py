@@ -128,6 +128,16 @@ class StoreConfig(Section):
     retention_days: int = Field(400, title="What is older is deleted", ge=1)
 
 
+class DeliverConfig(Section):
+    """How long something is tried to be delivered elsewhere, and where that may be."""
+
+    max_attempts: int = Field(12, title="A message is given up after so many attempts", ge=1)
+    first_retry_seconds: float = Field(5.0, title="Pause after the first failure; doubles, with jitter", gt=0)
+    max_retry_seconds: float = Field(3600.0, title="Longest pause between two attempts", gt=0)
+    send_seconds: float = Field(15.0, title="A delivery that takes longer counts as failed", gt=0)
+    allow_private: bool = Field(False, title="Send webhooks also to private and local addresses")
+
+
 class ServeConfig(Section):
     """How it is reached over HTTP, and by how many at once."""
 

@@ -14,7 +14,16 @@ A programming error is none of these: it stays the built-in exception it is.
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
+
+# What follows one of these words is a secret, in JSON, a query, a header or a connection string.
+SECRET = re.compile(
+    r"((?:pass(?:word|wd)?|pwd|secret|token|api[_-]?key|access[_-]?key|authorization|cookie|signature|密码|口令)"
+    r"[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic)\s+)?)[^\s\"'&,;}]+",
+    re.IGNORECASE,
+)
+USERINFO = re.compile(r"(?<=://)[^\s/@\"']{1,500}@")
 
 
 class KitError(Exception):
@@ -87,3 +96,12 @@ def shorten(value: object, limit: int = 80) -> str:
     """
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def hide_secrets(text: str) -> str:
+    """Text without what looks like a password, a key or a token.
+
+    >>> hide_secrets("postgresql://ann:pw@db/x?api_key=abc&n=1")
+    'postgresql://***@db/x?api_key=***&n=1'
+    """
+    return SECRET.sub(r"\1***", USERINFO.sub("***@", text))

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator
 
 from core.cli import parse_pairs
-from core.config import KitConfig, Section, ServeConfig, StoreConfig, load_config
+from core.config import DeliverConfig, KitConfig, Section, ServeConfig, StoreConfig, load_config
 from core.errors import ConfigError
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -82,15 +82,10 @@ class Channel(Section):
     secret: str | None = Field(None, title="Key of the webhook's signature, or env:NAME that holds it", repr=False)
 
 
-class NotifyConfig(Section):
-    """Who is told of alerts."""
+class NotifyConfig(DeliverConfig):
+    """Who is told of alerts, and how long that is tried."""
 
     channels: tuple[Channel, ...] = Field((), title="Whom to tell: name, url, language, series, min_severity")
-    max_attempts: int = Field(12, title="A message is given up after so many attempts", ge=1)
-    first_retry_seconds: float = Field(5.0, title="Pause after the first failure; doubles, with jitter", gt=0)
-    max_retry_seconds: float = Field(3600.0, title="Longest pause between two attempts", gt=0)
-    send_seconds: float = Field(15.0, title="A delivery that takes longer counts as failed", gt=0)
-    allow_private: bool = Field(False, title="Send webhooks also to private and local addresses")
 
     @field_validator("channels")
     @classmethod

@@ -30,9 +30,9 @@ from resource import RLIM_INFINITY, RLIMIT_FSIZE, prlimit
 from typing import Any
 
 from tests.cluster import Cluster, give_away, own_cluster
-from tests.kits.sentiment.mailbox import Receiver, open_receiver
 from tests.kits.sentiment.monitor import ordeal
 from tests.kits.sentiment.monitor.ordeal import Gauge, Rows, Trial
+from tests.receiver import Receiver, open_receiver
 
 SAMPLE = Path(__file__).parents[2] / "sample_data" / "sentiment"
 EARLY = 0.15  # share of the kills that hit a monitor before it works

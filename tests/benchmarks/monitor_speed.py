@@ -38,8 +38,8 @@ from kits.sentiment.reading import Reader
 from kits.sentiment.store.store import open_store
 from tests.benchmarks.monitor_crash import train
 from tests.databases import own_database
-from tests.kits.sentiment.mailbox import Answer, Post, answer, open_receiver
 from tests.kits.sentiment.news import START, StubReader, make_records
+from tests.receiver import Answer, Post, answer, open_receiver
 
 PER_HOUR = 500.0
 PAGE_BYTES = 4096

@@ -23,8 +23,8 @@ from kits.sentiment.alert.mute import GROUPED, OPEN, find_reason, reason_ends
 from kits.sentiment.alert.quiet import parse_quiet_hours
 from kits.sentiment.alert.telling import describe_stories, tell_alert
 from kits.sentiment.config import AlertConfig, Channel
-from kits.sentiment.notify.deliver import enqueue
 from kits.sentiment.notify.message import What, make_message
+from kits.sentiment.notify.outbox import enqueue
 from kits.sentiment.reading import OVERALL
 from kits.sentiment.store.schema import alert_events, alerts
 from kits.sentiment.surge.signal import Signal

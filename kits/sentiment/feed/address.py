@@ -7,10 +7,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from core.config import DataConfig
-from core.errors import ConfigError
+from core.errors import ConfigError, hide_secrets
 from kits.sentiment.config import FeedConfig
 from kits.sentiment.data import COLUMNS
-from kits.sentiment.feed.intake import FEED_COLUMNS, hide_secrets
+from kits.sentiment.feed.intake import FEED_COLUMNS
 from kits.sentiment.feed.record import Feed, FeedError
 
 KINDS = (

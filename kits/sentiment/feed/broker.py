@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 from core.data.jsonl import read_object
 from core.data.row import Rejected
-from core.errors import ConfigError
-from kits.sentiment.feed.intake import LIMIT_RAW_CHARACTERS, hide_secrets
+from core.errors import ConfigError, hide_secrets
+from kits.sentiment.feed.intake import LIMIT_RAW_CHARACTERS
 from kits.sentiment.feed.record import Batch, DeadRecord, FeedError, Record
 from kits.sentiment.feed.subscribe import PREFETCH, Line, Wanted, parse_broker, subscribe
 

@@ -16,16 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kits.sentiment.feed.guard import (
-    Address,
-    Resolve,
-    Target,
-    find_addresses,
-    follow,
-    is_private,
-    parse_target,
-    resolve,
-)
+from core.deliver.address import Address, Resolve, Target, is_private, resolve
+from kits.sentiment.feed.guard import find_addresses, follow, parse_target
 from kits.sentiment.feed.record import FeedError
 
 LIMIT_REDIRECTS = 5

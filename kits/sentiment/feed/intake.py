@@ -20,6 +20,7 @@ from core.data.cell import CellError, Kind, to_text, to_time
 from core.data.columns import Column, resolve_columns
 from core.data.privacy import redact
 from core.data.row import CELL_LIMIT_CHARACTERS
+from core.errors import hide_secrets
 from kits.sentiment.data import COLUMNS
 from kits.sentiment.feed.markup import clean_line, to_plain
 from kits.sentiment.feed.record import DeadRecord, Record
@@ -40,13 +41,6 @@ FEED_COLUMNS = (
 )  # fmt: skip
 PLAIN_URL = re.compile(r"https?://[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*(?:[/?#]|$)")
 HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
-# What follows one of these words is a secret, in JSON, a query, a header or a connection string.
-SECRET = re.compile(
-    r"((?:pass(?:word|wd)?|pwd|secret|token|api[_-]?key|access[_-]?key|authorization|cookie|signature|密码|口令)"
-    r"[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic)\s+)?)[^\s\"'&,;}]+",
-    re.IGNORECASE,
-)
-USERINFO = re.compile(r"(?<=://)[^\s/@\"']{1,500}@")
 
 
 def make_item(
@@ -114,15 +108,6 @@ def check_url(url: str | None) -> str | None:
         return None
     netloc = parts.netloc.rpartition("@")[2]
     return url if netloc == parts.netloc and port != 0 else urlunsplit(parts._replace(netloc=netloc))
-
-
-def hide_secrets(text: str) -> str:
-    """Text without what looks like a password, a key or a token.
-
-    >>> hide_secrets("postgresql://ann:pw@db/x?api_key=abc&n=1")
-    'postgresql://***@db/x?api_key=***&n=1'
-    """
-    return SECRET.sub(r"\1***", USERINFO.sub("***@", text))
 
 
 def _read_cells(values: Mapping[str, object], mapping: Mapping[str, str], zone: tzinfo) -> dict[str, object]:

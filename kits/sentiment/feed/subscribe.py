@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from core.errors import ConfigError
-from kits.sentiment.feed.intake import hide_secrets
+from core.errors import ConfigError, hide_secrets
 
 PREFETCH = 512
 REDELIVERY_SECONDS = 60

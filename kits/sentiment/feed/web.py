@@ -21,10 +21,10 @@ from typing import Any
 from urllib.parse import urljoin
 
 from core.data.instant import parse_instant
+from core.errors import hide_secrets
 from kits.sentiment.config import FeedConfig
 from kits.sentiment.feed.fetch import Answer, Limits, fetch
 from kits.sentiment.feed.guard import parse_target
-from kits.sentiment.feed.intake import hide_secrets
 from kits.sentiment.feed.record import Batch, FeedError, Record
 
 AGENT = "fieldkits-monitor/1.0 (+feed reader)"

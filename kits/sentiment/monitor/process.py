@@ -33,7 +33,7 @@ from kits.sentiment.monitor.pump import Pump
 from kits.sentiment.monitor.shadow import Shadow, window_shape
 from kits.sentiment.monitor.swap import Candidate, Swap
 from kits.sentiment.monitor.watch import WatchList, read_watch
-from kits.sentiment.notify.deliver import Deliverer
+from kits.sentiment.notify.deliver import open_deliverer
 from kits.sentiment.reading import ErrorRates, Reader
 from kits.sentiment.step import BEGINNING
 from kits.sentiment.store.store import MonitorStore, open_store
@@ -73,7 +73,7 @@ class Monitor:
     ) -> None:
         self.store, self.settings = store, settings
         self._folder, self._load, self._feeds, self._now = folder, load, feeds, now
-        self._deliverer = Deliverer(store.engine, settings.notify.channels, settings.notify)
+        self._deliverer = open_deliverer(store.engine, settings.notify.channels, settings.notify)
         self._stop, self._look = Event(), Event()
         self._beat_due = self._retention_due = 0.0
 

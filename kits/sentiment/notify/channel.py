@@ -13,11 +13,12 @@ from threading import Thread, get_ident
 from typing import Any, Protocol
 
 from core.console import logger
+from core.deliver.post import Failure, Limits
+from core.deliver.webhook import Webhook, open_webhook
 from core.errors import ConfigError
 from kits.sentiment.config import Channel, NotifyConfig
 from kits.sentiment.notify.message import Message
 from kits.sentiment.notify.outbox import to_payload
-from kits.sentiment.notify.webhook import Failure, Webhook, open_webhook
 from kits.sentiment.notify.wording import Language, word
 
 SECRET_VARIABLE = "FIELDKITS_WEBHOOK_SECRET"
@@ -57,7 +58,8 @@ def open_channel(channel: Channel, settings: NotifyConfig) -> Sender:
         secret = _look_up(channel.secret, f"{where}.secret") if channel.secret else None
         if secret is None:
             logger.warning("The webhook %s has no secret: its messages are not signed.", channel.name)
-        webhook = open_webhook(url, secret, settings.send_seconds, settings.allow_private, f"{where}.url")
+        limits = Limits(settings.send_seconds, settings.allow_private, "notify.allow_private")
+        webhook = open_webhook(url, secret, limits, f"{where}.url")
         return WebhookSender(webhook, channel.language)
     return ServiceSender(_open_service(url, settings.send_seconds, where), channel.language, settings.send_seconds)
 

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from kits.sentiment.feed import FeedError, fetch, guard
+from core.deliver import address as guard
+from kits.sentiment.feed import FeedError, fetch
 from kits.sentiment.feed.fetch import Limits
 from tests.kits.sentiment.feed.site import Request, Site, open_site
 

@@ -34,8 +34,8 @@ from kits.sentiment.notify import deliver
 from kits.sentiment.reading import Reader
 from kits.sentiment.store.schema import items, metadata, outbox
 from kits.sentiment.store.store import open_store
-from tests.kits.sentiment.mailbox import Answer, Post, Receiver, answer
 from tests.kits.sentiment.news import START, StubReader, make_records
+from tests.receiver import Answer, Post, Receiver, answer
 
 BAD_EVERY = 400  # of so many records one is broken
 WHEN_TOLD = {"number", "attempts", "next_at", "delivered_at", "given_up_at", "last_error"}

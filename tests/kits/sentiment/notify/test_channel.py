@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
+from core.deliver.post import Failure
 from core.errors import ConfigError
 from kits.sentiment.config import Channel, NotifyConfig, read_config
 from kits.sentiment.notify.channel import open_channel, parse_channel
 from kits.sentiment.notify.message import make_message
-from kits.sentiment.notify.webhook import Failure
 from tests.kits.sentiment.command import SAMPLE, succeed
-from tests.kits.sentiment.mailbox import NOON, Receiver, answer, make_alert, open_receiver
+from tests.kits.sentiment.mailbox import NOON, make_alert
+from tests.receiver import Receiver, answer, open_receiver
 
 LOCAL = NotifyConfig(allow_private=True, send_seconds=5)
 MESSAGE = make_message("opened", NOON, [make_alert(titles=("Bank hit by @channel <attack>",))])

@@ -18,15 +18,18 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import OperationalError
 
+from core.deliver import deliverer as notify
+from core.deliver.deliverer import Deliverer, choose_pause
+from core.deliver.outbox import Outbox
 from core.errors import ConfigError
 from core.store.database import reading, transaction
 from kits.sentiment.config import Channel, NotifyConfig
-from kits.sentiment.notify import deliver as notify
-from kits.sentiment.notify.deliver import Deliverer, choose_pause, enqueue
+from kits.sentiment.notify.deliver import open_deliverer, open_outbox
 from kits.sentiment.notify.message import Message
-from kits.sentiment.notify.outbox import claim_due
+from kits.sentiment.notify.outbox import enqueue
 from kits.sentiment.store.schema import outbox
-from tests.kits.sentiment.mailbox import Receiver, answer, make_messages, open_engine, open_receiver, store_alerts
+from tests.kits.sentiment.mailbox import make_messages, open_engine, store_alerts
+from tests.receiver import Receiver, answer, open_receiver
 
 QUICK = NotifyConfig(
     allow_private=True, first_retry_seconds=0.01, max_retry_seconds=0.02, send_seconds=1, max_attempts=4
@@ -56,7 +59,7 @@ def run() -> Iterator[Callable[..., Deliverer]]:
     running: list[Deliverer] = []
 
     def start(engine: Engine, *channels: Channel, settings: NotifyConfig = QUICK, **values: Any) -> Deliverer:
-        running.append(Deliverer(engine, channels, settings, **values))
+        running.append(open_deliverer(engine, channels, settings, **values))
         running[-1].start()
         return running[-1]
 
@@ -176,7 +179,7 @@ def test_message_of_a_sender_that_died_is_sent_by_the_next_under_the_same_key(
 ) -> None:
     put(engine, to(receiver))
     later = datetime.now(UTC) + timedelta(hours=1)
-    assert claim_due(engine, "desk", timedelta(seconds=5), datetime.now(UTC) + timedelta(seconds=1))  # and dies
+    assert open_outbox(engine).claim("desk", timedelta(seconds=5), datetime.now(UTC) + timedelta(seconds=1))  # and dies
     run(engine, to(receiver), now=lambda: later)
     wait_until(lambda: is_settled(engine))
     assert [post.headers["Idempotency-Key"] for post in receiver.posts] == [rows(engine)[0].key]
@@ -187,7 +190,7 @@ def test_message_whose_senders_always_die_is_given_up(engine: Engine, receiver: 
     put(engine, to(receiver))
     at = datetime.now(UTC) + timedelta(seconds=1)
     for number in range(QUICK.max_attempts):
-        assert claim_due(engine, "desk", timedelta(seconds=1), at + timedelta(seconds=2 * number))
+        assert open_outbox(engine).claim("desk", timedelta(seconds=1), at + timedelta(seconds=2 * number))
     run(engine, to(receiver), now=lambda: at + timedelta(hours=1))
     wait_until(lambda: is_settled(engine))
     assert rows(engine)[0].last_error == "the last attempt was interrupted"
@@ -239,7 +242,7 @@ def test_drain_ends_in_time_if_a_channel_hangs(engine: Engine, receiver: Receive
 def test_database_that_fails_for_a_while_loses_and_doubles_nothing(
     tmp_path: Path, receiver: Receiver, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failures = {"claim_due": 2, "note_delivered": 2}
+    failures = {"claim": 2, "note_delivered": 2}
 
     def flaky(name: str, work: Any) -> Any:
         def tried(*values: Any) -> Any:
@@ -251,7 +254,7 @@ def test_database_that_fails_for_a_while_loses_and_doubles_nothing(
         return tried
 
     for name in failures:
-        monkeypatch.setattr(notify, name, flaky(name, getattr(notify, name)))
+        monkeypatch.setattr(Outbox, name, flaky(name, getattr(Outbox, name)))
     monkeypatch.setattr(notify, "FIRST_DATABASE_PAUSE_SECONDS", 0.01)
     with open_engine("sqlite", tmp_path) as engine:
         put(engine, to(receiver), count=2)
@@ -286,7 +289,7 @@ def test_secrets_are_nowhere_in_the_database(tmp_path: Path, run: Any) -> None:
 
 def test_wrong_channel_is_refused_before_anything_is_sent(tmp_path: Path, receiver: Receiver) -> None:
     with open_engine("sqlite", tmp_path) as engine, pytest.raises(ConfigError):
-        Deliverer(engine, [to(receiver), Channel(name="x", url="nonsense")], QUICK)
+        open_deliverer(engine, [to(receiver), Channel(name="x", url="nonsense")], QUICK)
 
 
 @given(st.integers(1, 10_000), st.integers(0, 2**32), st.none() | st.floats(0, 1e9))

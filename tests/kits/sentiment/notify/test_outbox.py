@@ -13,20 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
+from core.deliver.outbox import Due
 from core.store.database import reading, transaction
 from kits.sentiment.config import Channel
+from kits.sentiment.notify.deliver import open_outbox
 from kits.sentiment.notify.message import Message, make_message
-from kits.sentiment.notify.outbox import (
-    Due,
-    claim_due,
-    count_stranded,
-    enqueue,
-    from_payload,
-    is_told,
-    note_delivered,
-    note_failed,
-    to_payload,
-)  # fmt: skip
+from kits.sentiment.notify.outbox import enqueue, from_payload, is_told, to_payload
 from kits.sentiment.store.schema import outbox
 from tests.kits.sentiment.mailbox import NOON, make_alert, make_messages, open_engine, store_alerts
 
@@ -56,7 +48,7 @@ def soon() -> datetime:
 
 
 def claim(engine: Engine, at: datetime, channel: str = "desk") -> Due | None:
-    return claim_due(engine, channel, LEASE, at)
+    return open_outbox(engine).claim(channel, LEASE, at)
 
 
 def test_message_comes_out_as_it_went_in(engine: Engine) -> None:
@@ -65,7 +57,7 @@ def test_message_comes_out_as_it_went_in(engine: Engine) -> None:
     assert put(engine, message) == [1]
     due = claim(engine, soon())
     assert due is not None
-    assert (due.message, due.attempts) == (message, 1)
+    assert (from_payload(due.payload), due.attempts) == (message, 1)
 
 
 def test_same_message_is_put_out_once(engine: Engine) -> None:
@@ -135,7 +127,7 @@ def test_delivered_message_is_not_claimed_again(engine: Engine) -> None:
     at = soon()
     due = claim(engine, at)
     assert due is not None
-    note_delivered(engine, due, at)
+    open_outbox(engine).note_delivered(due, at)
     assert claim(engine, at + timedelta(days=9)) is None
     assert (rows(engine)[0].delivered_at, rows(engine)[0].last_error) == (at, None)
 
@@ -147,7 +139,7 @@ def test_failed_message_waits_for_its_time_with_its_reason(engine: Engine) -> No
     at = soon()
     due = claim(engine, at)
     assert due is not None
-    note_failed(engine, due, "it answered 500", at + timedelta(minutes=5), at)
+    open_outbox(engine).note_failed(due, "it answered 500", at + timedelta(minutes=5), at)
     assert claim(engine, at + timedelta(minutes=4)) is None
     assert rows(engine)[0].last_error == "it answered 500"
     assert claim(engine, at + timedelta(minutes=5)) is not None
@@ -160,7 +152,7 @@ def test_given_up_message_is_kept_with_its_reason(engine: Engine) -> None:
     at = soon()
     due = claim(engine, at)
     assert due is not None
-    note_failed(engine, due, "x" * 5000, None, at)
+    open_outbox(engine).note_failed(due, "x" * 5000, None, at)
     assert claim(engine, at + timedelta(days=9)) is None
     assert rows(engine)[0].given_up_at == at
     assert len(rows(engine)[0].last_error) == 300
@@ -175,10 +167,10 @@ def test_sender_that_lost_its_lease_does_not_undo_what_the_next_one_does(engine:
     fast = claim(engine, at + LEASE)
     assert slow is not None
     assert fast is not None
-    note_failed(engine, slow, "late", None, at + LEASE)
+    open_outbox(engine).note_failed(slow, "late", None, at + LEASE)
     assert rows(engine)[0].given_up_at is None
-    note_delivered(engine, fast, at + LEASE)
-    note_failed(engine, fast, "late", None, at + LEASE)
+    open_outbox(engine).note_delivered(fast, at + LEASE)
+    open_outbox(engine).note_failed(fast, "late", None, at + LEASE)
     assert (rows(engine)[0].given_up_at, rows(engine)[0].last_error) == (None, None)
 
 
@@ -192,12 +184,12 @@ def test_end_of_an_alert_is_not_told_before_its_beginning(engine: Engine) -> Non
     first, second = claim(engine, at), claim(engine, at)
     assert first is not None
     assert second is not None
-    assert (first.message, second.message) == (opened, other)
+    assert (from_payload(first.payload), from_payload(second.payload)) == (opened, other)
     assert claim(engine, at) is None
-    note_delivered(engine, first, at)
+    open_outbox(engine).note_delivered(first, at)
     third = claim(engine, at)
     assert third is not None
-    assert third.message == resolved
+    assert from_payload(third.payload) == resolved
 
 
 def test_many_senders_claim_each_message_once(engine: Engine) -> None:
@@ -226,8 +218,8 @@ def test_messages_for_channels_that_are_gone_are_counted(engine: Engine) -> None
     messages = make_messages(3)
     store_alerts(engine, *messages)
     put(engine, *messages, channels=(DESK, Channel(name="old", url="json://x")))
-    assert count_stranded(engine, ["desk"]) == {"old": 3}
-    assert count_stranded(engine, ["desk", "old"]) == {}
+    assert open_outbox(engine).count_stranded(["desk"]) == {"old": 3}
+    assert open_outbox(engine).count_stranded(["desk", "old"]) == {}
 
 
 @given(st.text(), st.none() | st.text(), st.floats(0, 1), st.integers(1, 10**9))

@@ -8,13 +8,17 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
+from core.deliver.post import Failure, Limits, read_retry
+from core.deliver.signature import is_signed, sign
+from core.deliver.webhook import Webhook, open_webhook
 from core.errors import ConfigError
-from kits.sentiment.notify.webhook import Failure, Webhook, open_webhook, read_retry, sign
-from tests.kits.sentiment.mailbox import NOON, Receiver, answer, open_receiver
+from tests.receiver import Receiver, answer, open_receiver
 
+NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 BODY = '{"text": "标题"}'.encode()
 
 
@@ -25,7 +29,8 @@ def receiver() -> Iterator[Receiver]:
 
 
 def hook(port: int, seconds: float = 5.0, allow_private: bool = True, secret: str | None = "key") -> Webhook:
-    return open_webhook(f"http://127.0.0.1:{port}/in?x=1", secret, seconds, allow_private, "here")
+    limits = Limits(seconds, allow_private, "notify.allow_private")
+    return open_webhook(f"http://127.0.0.1:{port}/in?x=1", secret, limits, "here")
 
 
 def test_post_arrives_as_it_was_signed_with_its_key(receiver: Receiver) -> None:
@@ -41,6 +46,24 @@ def test_post_arrives_as_it_was_signed_with_its_key(receiver: Receiver) -> None:
 def test_signature_changes_with_key_time_and_body() -> None:
     made = {sign(b"a", b"1", 1), sign(b"b", b"1", 1), sign(b"a", b"2", 1), sign(b"a", b"1", 2)}
     assert len(made) == 4
+
+
+def test_signature_holds_for_its_body_its_key_and_five_minutes() -> None:
+    made = sign(b"a", BODY, 1_000)
+    assert is_signed(b"a", BODY, made, 700)
+    assert is_signed(b"a", BODY, made, 1_300)
+    assert not is_signed(b"a", BODY, made, 699)
+    assert not is_signed(b"a", BODY, made, 1_301)
+    assert not is_signed(b"b", BODY, made, 1_000)
+    assert not is_signed(b"a", BODY + b" ", made, 1_000)
+
+
+ZEROS = "0" * 64
+
+
+@pytest.mark.parametrize("value", ["", "t=1000", "v1=00", "t=1000,v1=é", f"t=-1,v1={ZEROS}", f"t=²,v1={ZEROS}", "\0"])
+def test_what_is_no_signature_is_none(value: str) -> None:
+    assert not is_signed(b"a", BODY, value, 1_000)
 
 
 def test_without_a_secret_nothing_is_signed(receiver: Receiver) -> None:
@@ -119,7 +142,7 @@ def test_nobody_listens() -> None:
 
 
 def test_plain_server_behind_https_is_a_failure(receiver: Receiver) -> None:
-    made = open_webhook(f"https://127.0.0.1:{receiver.port}/", "key", 5, True, "here")
+    made = open_webhook(f"https://127.0.0.1:{receiver.port}/", "key", Limits(5, True, ""), "here")
     failure = made.post(BODY, "abc")
     assert failure is not None
     assert receiver.posts == []
@@ -130,7 +153,7 @@ PRIVATE = ("127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "10.0.0.7", 
 
 @pytest.mark.parametrize("host", PRIVATE)
 def test_private_address_is_refused_unless_allowed(receiver: Receiver, host: str) -> None:
-    made = open_webhook(f"http://{host}:{receiver.port}/", "key", 2, False, "here")
+    made = open_webhook(f"http://{host}:{receiver.port}/", "key", Limits(2, False, "notify.allow_private"), "here")
     assert made.post(BODY, "abc") == Failure("its address is private: notify.allow_private")
     assert receiver.posts == []
 
@@ -140,13 +163,13 @@ def test_private_address_is_refused_unless_allowed(receiver: Receiver, host: str
 )
 def test_incomplete_address_is_refused_without_being_repeated(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        open_webhook(url, None, 1, False, "notify.channels.x.url")
+        open_webhook(url, None, Limits(1, False, ""), "notify.channels.x.url")
     assert caught.value.where == "notify.channels.x.url"
 
 
 def test_password_in_the_address_is_refused_and_not_shown() -> None:
     with pytest.raises(ConfigError) as caught:
-        open_webhook("https://me:hunter2@host/", None, 1, False, "here")
+        open_webhook("https://me:hunter2@host/", None, Limits(1, False, ""), "here")
     assert "hunter2" not in str(caught.value)
 
 
