@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -223,6 +224,20 @@ def load_config(
     return config
 
 
+def look_up(value: str, where: str) -> str:
+    """A secret, or that in the environment variable which ``env:NAME`` names.
+
+    Raises:
+        ConfigError: The variable is not set. The message holds no secret.
+    """
+    if not value.startswith("env:"):
+        return value
+    found = os.environ.get(value.removeprefix("env:"))
+    if not found:
+        raise ConfigError("the environment variable is not set", where=where, got=value)
+    return found
+
+
 def dump_config(config: KitConfig) -> str:
     """The configuration, every setting of it, as TOML that ``load_config`` reads back to an equal one."""
     values = config.model_dump(mode="json")
@@ -291,7 +306,9 @@ def _explain(schema: type[BaseModel], fault: Any) -> str:
         same = [name for name in names if name.split(".")[-1] == path[-1]]
         near = same or difflib.get_close_matches(where, names, n=1, cutoff=0.5)
         return f"{where}: no such setting" + (f", did you mean {near[0]}?" if near else "")
-    return f"{where}: got {shorten(fault['input'])}, {fault['msg'].replace('Input should be', 'expected')}"
+    # Of a whole section only its place is said: it may hold a secret beside what is wrong or missing.
+    got = "" if isinstance(fault["input"], Mapping | BaseModel) else f"got {shorten(fault['input'])}, "
+    return f"{where}: {got}{fault['msg'].replace('Input should be', 'expected')}"
 
 
 def _toml_key(key: str) -> str:

@@ -59,6 +59,7 @@ class Site:
         lifespan: What runs beside the server, from its start to its end.
         checks: By name what must work for it to be ready; each raises if it does not.
         streams: Paths whose answer goes on for as long as someone watches.
+        open_paths: Paths that need no key, because they look themselves at who asks.
         link: The way in before there is a key.
         gauges: What it counts, read when it is asked for.
     """
@@ -73,6 +74,7 @@ class Site:
     lifespan: Lifespan
     checks: Mapping[str, Callable[[], object]] = field(default_factory=dict)
     streams: frozenset[str] = frozenset()
+    open_paths: frozenset[str] = frozenset()
     link: Link | None = None
     gauges: Sequence[Collector] = ()
 
@@ -109,7 +111,7 @@ def create_app(site: Site) -> FastAPI:
                 find=sign_in.find,
                 cookie=sign_in.cookie,
                 refuse=sign_in.refuse,
-                open_paths=frozenset({LIVE, READY, SIGN_IN}),
+                open_paths=frozenset({LIVE, READY, SIGN_IN}) | site.open_paths,
             ),
             Middleware(
                 Limits,

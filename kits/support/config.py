@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from core.cli import parse_pairs
-from core.config import KitConfig, Rung, Section, ServeConfig, StoreConfig, TrainConfig, load_config
+from core.config import DeliverConfig, KitConfig, Rung, Section, ServeConfig, StoreConfig, TrainConfig, load_config
 from core.errors import ConfigError
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -105,6 +105,31 @@ class DialogueConfig(Section):
         return value
 
 
+class Channel(Section):
+    """A way in for customers beside the page: a signed webhook, or a Slack app."""
+
+    name: str = Field(title="Name: /channels/NAME is its address", pattern=r"^[a-z][a-z0-9-]{0,19}$")
+    kind: Literal["webhook", "slack"] = Field("webhook", title="Who is at the other end: a program of yours, or Slack")
+    secret: str = Field(title="Key of the signatures, or env:NAME that holds it", min_length=1, repr=False)
+    token: str | None = Field(None, title="Slack: the bot's token, or env:NAME that holds it", repr=False)
+    url: str | None = Field(
+        None, title="webhook: where replies are posted to (none: nowhere); slack: its API, if not the usual", repr=False
+    )
+    pages: str | None = Field(None, title="slack: where help pages stand, so that sources become links")
+    language: Literal["en", "zh"] = Field("en", title="Language of what the channel itself says")
+
+    @property
+    def is_told(self) -> bool:
+        """Whether what is said in it is sent somewhere."""
+        return self.kind == "slack" or self.url is not None
+
+    @model_validator(mode="after")
+    def _slack_has_a_token(self) -> Channel:
+        if self.kind == "slack" and not self.token:
+            raise ValueError("expected a token for a channel of the kind slack")
+        return self
+
+
 class SupportConfig(KitConfig):
     """All settings of ``kits.support``."""
 
@@ -116,8 +141,26 @@ class SupportConfig(KitConfig):
     answer: AnswerConfig = Field(AnswerConfig(), title="Answers")
     generate: GenerateConfig = Field(GenerateConfig(), title="Generation")
     dialogue: DialogueConfig = Field(DialogueConfig(), title="Conversations")
+    channels: tuple[Channel, ...] = Field((), title="Ways in beside the page: name, kind, secret, token, url")
+    deliver: DeliverConfig = Field(DeliverConfig(), title="Replies that are sent to channels")
     store: StoreConfig = Field(StoreConfig(url="sqlite:///support.db"), title="Database")
     serve: ServeConfig = Field(ServeConfig(), title="HTTP")
+
+    def without_secrets(self) -> SupportConfig:
+        """The settings as a model folder keeps them, which is passed on: database and channels stay here."""
+        return self.model_copy(update={"store": SupportConfig().store, "channels": ()})
+
+    @property
+    def told_channels(self) -> tuple[str, ...]:
+        """Names of the channels that what is said in them is sent to."""
+        return tuple(channel.name for channel in self.channels if channel.is_told)
+
+    @field_validator("channels")
+    @classmethod
+    def _names_differ(cls, value: tuple[Channel, ...]) -> tuple[Channel, ...]:
+        if len({channel.name for channel in value}) < len(value):
+            raise ValueError("expected channels with different names")
+        return value
 
 
 def read_config(

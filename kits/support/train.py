@@ -52,8 +52,7 @@ def train_model(config: SupportConfig, out: Path, *, faq: Sequence[FaqEntry] = (
     corpus = load(config)
     title, use = _USE[config.preset]
     facts = KitFacts(KIT, title, use, _LOAD.format(folder=out.name), config.preset)
-    # The model folder is passed on: the address of the database, which may hold a password, stays here.
-    kept = config.model_copy(update={"store": SupportConfig().store})
+    kept = config.without_secrets()
     several = [example for example in corpus.examples if "intents" in example.labels]
     single = replace(corpus, examples=[example for example in corpus.examples if "intents" not in example.labels])
     if several:

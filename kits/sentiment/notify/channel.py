@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from threading import Thread, get_ident
 from typing import Any, Protocol
 
+from core.config import look_up
 from core.console import logger
 from core.deliver.post import Failure, Limits
 from core.deliver.webhook import Webhook, open_webhook
@@ -53,9 +54,9 @@ def open_channel(channel: Channel, settings: NotifyConfig) -> Sender:
         ConfigError: Its address or secret is none. The message holds neither.
     """
     where = f"notify.channels.{channel.name}"
-    url = _look_up(channel.url, f"{where}.url")
+    url = look_up(channel.url, f"{where}.url")
     if url.partition("://")[0].lower() in ("http", "https"):
-        secret = _look_up(channel.secret, f"{where}.secret") if channel.secret else None
+        secret = look_up(channel.secret, f"{where}.secret") if channel.secret else None
         if secret is None:
             logger.warning("The webhook %s has no secret: its messages are not signed.", channel.name)
         limits = Limits(settings.send_seconds, settings.allow_private, "notify.allow_private")
@@ -156,16 +157,6 @@ def _open_service(url: str, seconds: float, where: str) -> Any:
         raise ConfigError("is no address that apprise knows", where=f"{where}.url", got=_scheme(url), fix=fix)
     service.socket_connect_timeout = service.socket_read_timeout = seconds
     return service
-
-
-def _look_up(value: str, where: str) -> str:
-    """The value, or that of the environment variable that it names."""
-    if not value.startswith("env:"):
-        return value
-    found = os.environ.get(value.removeprefix("env:"))
-    if not found:
-        raise ConfigError("the environment variable is not set", where=where, got=value)
-    return found
 
 
 def _scheme(url: str) -> str:

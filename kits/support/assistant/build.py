@@ -53,6 +53,7 @@ def run(
     reader = None if model is None else Reader.load(model)
     policy = None if reader is None else reader.config.policy
     settings = read_settings(out, policy=policy, config=config, set=given, seed=seed, map=map)
+    _check_secrets(settings)
     language = _choose_language(out, preset, reader)
     room = Room(out / language)
     _furnish(room, responses, slots)
@@ -89,6 +90,16 @@ def _choose_language(out: Path, preset: str | None, reader: Reader | None) -> st
         fix = "name the language: --preset en or --preset zh" if there else "name a model: --model DIR"
         raise ConfigError("for which language?", where="index", fix=fix)
     return preset or there[0]
+
+
+def _check_secrets(settings: SupportConfig) -> None:
+    """Refuse to write down a secret of a channel: the folder is copied from machine to machine."""
+    for channel in settings.channels:
+        for name in ("secret", "token"):
+            value = getattr(channel, name)
+            if value is not None and not value.startswith("env:"):
+                fix = "name a variable that holds it, or give the channels to serve only"
+                raise ConfigError("would be written into the folder", where=f"channels.{channel.name}.{name}", fix=fix)
 
 
 def _furnish(room: Room, responses: Path | None, slots: Path | None) -> None:

@@ -43,6 +43,7 @@ class Message:
         customer: ``private`` or ``business``; looked at when it begins.
         channel: Where it takes place; looked at when it begins.
         at: When; None: now.
+        id: The sender's own name of it; what comes again under it is not answered again. None: it has none.
     """
 
     conversation: str
@@ -51,6 +52,7 @@ class Message:
     customer: Audience = "private"
     channel: str = "api"
     at: datetime | None = None
+    id: str | None = None
 
 
 class Assistant:
@@ -109,6 +111,8 @@ class Assistant:
 
     def reply_many(self, messages: Sequence[Message]) -> list[Reply]:
         """Answer messages, those of different conversations together.
+
+        A message whose ``id`` its conversation has already gets a silent reply.
 
         Raises:
             DataError: A message is empty or too long, or the name of a conversation is none.
@@ -178,10 +182,14 @@ class Assistant:
             own = [(messages[number], found[number], times[number]) for number in numbers]
             for number, exchange in zip(numbers, self._turns(self.voices[language], own), strict=True):
                 exchanges[number] = exchange
-        done = [exchange for exchange in exchanges if exchange is not None]
+        done = [
+            replace(exchange, message=message.id)
+            for exchange, message in zip(exchanges, messages, strict=True)
+            if exchange is not None
+        ]
         kept = self.store.record(done)
         return [
-            replace(exchange.reply, turn=turn) if is_kept else None
+            _settle(exchange.reply, turn) if is_kept else None
             for exchange, (turn, is_kept) in zip(done, kept, strict=True)
         ]
 
@@ -227,6 +235,11 @@ class Assistant:
     def _fresh(self, message: Message, conversation: Conversation) -> State:
         customer: Audience = "business" if conversation.customer == "business" else "private"
         return State("zh" if self._language(message.text, conversation) == "zh" else "en", customer)
+
+
+def _settle(reply: Reply, turn: int | None) -> Reply:
+    """The reply as it was kept; silent where none was, because the message had been answered before."""
+    return replace(reply, turn=turn) if turn is not None else Reply(None, language=reply.language)
 
 
 def _begin(message: Message) -> Conversation:

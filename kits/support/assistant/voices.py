@@ -59,7 +59,7 @@ def read_settings(folder: Path, *, policy: PolicyConfig | None = None, **options
 
 def open_assistant_store(folder: Path, settings: SupportConfig) -> Store:
     """The database of an assistant."""
-    return open_store(place_database(folder, settings), settings.dialogue.tenant)
+    return open_store(place_database(folder, settings), settings.dialogue.tenant, settings.told_channels)
 
 
 def open_voices(folder: Path, store: Store, settings: SupportConfig, may_write: bool = True) -> Mapping[str, Spoken]:

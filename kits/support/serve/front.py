@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -30,19 +30,29 @@ class Front:
         batcher: Lets it answer several customers at once, on one thread.
         pages: Renders the page.
         pulse: Tells when something has changed.
+        wake: To be called when something was said: there may be something to send.
     """
 
     assistant: Assistant
     batcher: Batcher[Message, Reply]
     pages: Pages
     pulse: Pulse
+    wake: Callable[[], None]
 
 
-def make_batcher(assistant: Assistant) -> Batcher[Message, Reply]:
-    """Answers whole batches; between two of them the index follows the database."""
+def make_batcher(assistant: Assistant, wake: Callable[[], None]) -> Batcher[Message, Reply]:
+    """Answers whole batches; between two of them the index follows the database.
+
+    Args:
+        assistant: Who answers.
+        wake: Called when a batch is kept: there may be something to send.
+    """
 
     def work(messages: Sequence[Message]) -> list[Reply]:
-        return assistant.reply_many(messages)
+        try:
+            return assistant.reply_many(messages)
+        finally:
+            wake()
 
     return Batcher(work, max_rows=MOST_TOGETHER, max_waiting_rows=MOST_WAITING)
 

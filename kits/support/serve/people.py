@@ -64,7 +64,9 @@ def write_as(front: Front, request: Request, id: str, text: str) -> int:
     if not words:
         raise HTTPException(422, "an empty message")
     with refusing():
-        return reply_as(front.assistant.store, id, caller_of(request).name, words, datetime.now(UTC))
+        number = reply_as(front.assistant.store, id, caller_of(request).name, words, datetime.now(UTC))
+    front.wake()
+    return number
 
 
 @contextmanager

@@ -23,8 +23,10 @@ from core.serve.signin import Link
 from core.serve.start import serve
 from core.store.database import reading
 from kits.support.assistant.talk import Assistant
-from kits.support.serve import chat, forms, people, shelves, site
+from kits.support.channel.send import open_deliverer
+from kits.support.serve import channels, chat, forms, people, shelves, site
 from kits.support.serve.front import Front, make_batcher, read_version
+from kits.support.serve.inbox import Inbox
 from kits.support.serve.texts import TEXTS, TITLE
 from kits.support.store.schema import api_keys, changes
 
@@ -40,10 +42,16 @@ def make_app(assistant: Assistant, settings: ServeConfig, link: Link | None = No
         assistant: Who answers.
         settings: Address and limits.
         link: The way in before there is a key.
+
+    Raises:
+        ConfigError: A channel's address or secret is none.
     """
     pages = Pages(PAGES, TEXTS, TITLE)
     pulse = Pulse(partial(read_version, assistant), 0.5)
-    batcher = make_batcher(assistant)
+    store, ways = assistant.store, {channel.name: channel for channel in assistant.settings.channels}
+    deliverer = open_deliverer(store, assistant.settings)
+    batcher = make_batcher(assistant, deliverer.wake)
+    inbox = Inbox(store, batcher, [name for name, channel in ways.items() if channel.kind == "slack"])
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -51,9 +59,12 @@ def make_app(assistant: Assistant, settings: ServeConfig, link: Link | None = No
             tasks = [asyncio.create_task(_repeat(work, seconds)) for work, seconds in (
                 (assistant.follow, FOLLOW_SECONDS), (partial(sweep, assistant), SWEEP_SECONDS)
             )]  # fmt: skip
+            tasks.append(asyncio.create_task(inbox.run()))
+            await run_in_threadpool(deliverer.start)
             yield
             for task in tasks:
                 task.cancel()
+        await run_in_threadpool(deliverer.stop)
 
     app = create_app(
         Site(
@@ -63,14 +74,16 @@ def make_app(assistant: Assistant, settings: ServeConfig, link: Link | None = No
             keys=api_keys,
             settings=settings,
             pages=pages,
-            routers=(chat.router, people.router, shelves.router, site.router, forms.router),
+            routers=(chat.router, people.router, channels.router, shelves.router, site.router, forms.router),
             lifespan=lifespan,
             checks={"database": partial(_look, assistant)},
             streams=frozenset({chat.EVENTS}),
+            open_paths=frozenset(channels.name_path(name) for name in ways),
             link=link,
         )
     )
-    app.state.front = Front(assistant, batcher, pages, pulse)
+    app.state.front = Front(assistant, batcher, pages, pulse, deliverer.wake)
+    app.state.channels = channels.Channels(ways, channels.read_secrets(ways), deliverer, inbox)
     return app
 
 

@@ -116,7 +116,11 @@ def reply_as(store: Store, conversation: str, agent: str, text: str, at: datetim
                 tenant=store.tenant, conversation=conversation, speaker="agent", text=text, at=at, by=agent
             )
         )
-        return int(done.inserted_primary_key[0])  # type: ignore[index]
+        number = int(done.inserted_primary_key[0])  # type: ignore[index]
+        mine = (conversations.c.tenant == store.tenant, conversations.c.id == conversation)
+        channel = connection.execute(select(conversations.c.channel).where(*mine)).scalar_one()
+        store.tell(connection, channel, conversation, number, at)
+        return number
 
 
 def resolve(store: Store, conversation: str, agent: str, at: datetime) -> None:

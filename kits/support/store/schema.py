@@ -1,7 +1,8 @@
-"""The assistant's tables. What changes them: ``store.py``, ``desk.py``, ``shelf.py``; what makes them: ``migrations``.
+"""The assistant's tables. What changes them: the modules beside this one; what makes them: ``migrations``.
 
     conversations ──▶ turns ──▶ feedback    what was said, and what people thought of it
                └────▶ handovers             who waits for a person, and who took care
+    inbox, outbox                           what channels brought and is to be answered, what is to be sent to them
     knowledge, changes                      what the index is made of, numbered in the order of its changes
     api_keys                                who may ask
 
@@ -75,7 +76,9 @@ turns = Table(
     Column("confidence", Float),
     Column("reason", String(32)),  # of a hand-over
     Column("said", Json),  # parts, citations, options, asks, slots: all that a page shows of a reply
+    Column("message", String(128)),  # the sender's own name of what a customer wrote, so that it is answered once
     _of_conversation(),
+    Index("ix_turns_tenant_conversation_message", "tenant", "conversation", "message", unique=True),
     Index("ix_turns_tenant_conversation", "tenant", "conversation", "number"),
     Index("ix_turns_tenant_at", "tenant", "at"),
     sqlite_autoincrement=True,
@@ -107,6 +110,37 @@ feedback = Table(
     Column("comment", Text, nullable=False, default=""),
     Column("by", Text, nullable=False),
     Column("at", UtcTime, nullable=False),
+)
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("tenant", String(64), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("conversation", String(64), nullable=False),  # may not have begun yet
+    Column("message", String(128), nullable=False),
+    Column("user", String(128), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index("ix_inbox_tenant_conversation_message", "tenant", "conversation", "message", unique=True),
+    sqlite_autoincrement=True,
+)
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("key", String(64), nullable=False, unique=True),  # the Idempotency-Key: follows from what is sent
+    Column("tenant", String(64), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("conversation", String(64), nullable=False, index=True),
+    Column("payload", Json, nullable=False),  # the number of a turn, or the name of a notice
+    Column("at", UtcTime, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_at", UtcTime, nullable=False, index=True),
+    Column("delivered_at", UtcTime),
+    Column("given_up_at", UtcTime),
+    Column("last_error", Text),
+    sqlite_autoincrement=True,
 )
 knowledge = Table(
     "knowledge",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,8 @@ from core.errors import DataError, StoreError
 from core.store.database import migrate, open_database, reading, show_address, transaction
 from kits.support.dialogue.reply import Reply
 from kits.support.dialogue.state import State
-from kits.support.store.schema import conversations, feedback, handovers, turns
+from kits.support.store.channel import put_out
+from kits.support.store.schema import conversations, feedback, handovers, inbox, outbox, turns
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 DELETED_AT_ONCE = 200
@@ -59,6 +60,7 @@ class Exchange:
         at: When.
         state: What the assistant remembers from now on.
         reply: What it said; silent where a person owns the conversation.
+        message: The sender's own name of what the customer wrote; None where it has none.
     """
 
     conversation: Conversation
@@ -66,14 +68,16 @@ class Exchange:
     at: datetime
     state: State
     reply: Reply
+    message: str | None = None
 
 
-def open_store(address: str, tenant: str = "main") -> Store:
+def open_store(address: str, tenant: str = "main", outgoing: Collection[str] = ()) -> Store:
     """Open a database and bring its tables up to date.
 
     Args:
         address: ``sqlite:///FILE`` or ``postgresql+psycopg://…``.
         tenant: Whose rows are seen.
+        outgoing: Names of the channels that what is said in them is sent to.
 
     Raises:
         ConfigError: The address is none.
@@ -85,7 +89,7 @@ def open_store(address: str, tenant: str = "main") -> Store:
     except BaseException:
         engine.dispose()
         raise
-    return Store(engine, tenant)
+    return Store(engine, tenant, outgoing)
 
 
 class Store:
@@ -94,10 +98,11 @@ class Store:
     Args:
         engine: Whose tables are up to date; ``open_store`` sees to it.
         tenant: Whose rows are seen.
+        outgoing: Names of the channels that what is said in them is sent to.
     """
 
-    def __init__(self, engine: Engine, tenant: str) -> None:
-        self.engine, self.tenant = engine, tenant
+    def __init__(self, engine: Engine, tenant: str, outgoing: Collection[str] = ()) -> None:
+        self.engine, self.tenant, self.outgoing = engine, tenant, frozenset(outgoing)
 
     @property
     def address(self) -> str:
@@ -114,8 +119,9 @@ class Store:
         """Keep turns of different conversations, in one transaction.
 
         Returns:
-            For each the number of the assistant's turn, None where it was silent; and whether it was
-            kept. One that another process has changed since it was read is not, and must be answered anew.
+            For each the number of the assistant's turn, None where it was silent or the message had been
+            kept before; and whether it is kept. One whose conversation another process has changed since
+            it was read is not, and must be answered anew.
         """
         with transaction(self.engine) as connection:
             return [self._record(connection, exchange) for exchange in exchanges]
@@ -136,6 +142,23 @@ class Store:
             .order_by(turns.c.number)
         )
         return [dict(row._mapping) for row in found]
+
+    def find_reply(self, conversation: str, message: str) -> tuple[bool, Mapping[str, Any] | None]:
+        """Whether a message is kept, by its sender's name for it; and the turn that answered it, if any did."""
+        with reading(self.engine) as connection:
+            number = self._find_message(connection, conversation, message)
+            if number is None:
+                return False, None
+            after = self.read_turns(connection, conversation, number)[:1]
+        # A message and its answer are kept together: what stands next is the answer, or there is none.
+        return True, after[0] if after and after[0]["speaker"] == "assistant" else None
+
+    def read_turn(self, number: int) -> Mapping[str, Any] | None:
+        """One turn; None where it is gone."""
+        with reading(self.engine) as connection:
+            found = connection.execute(select(turns).where(turns.c.tenant == self.tenant, turns.c.number == number))
+            row = found.first()
+        return None if row is None else dict(row._mapping)
 
     def judge(
         self, turn: int, verdict: str, by: str, at: datetime, comment: str = "", intent: str | None = None
@@ -165,11 +188,14 @@ class Store:
         """Delete every conversation of a user, with all that was said of it; returns how many there were."""
         with transaction(self.engine) as connection:
             mine = (conversations.c.tenant == self.tenant) & (conversations.c.user == user)
+            connection.execute(delete(inbox).where(inbox.c.tenant == self.tenant, inbox.c.user == user))
             return self._delete(connection, mine)
 
     def delete_old(self, before: datetime) -> int:
         """Delete a number of conversations in which nothing was said since; 0: none is left."""
         with transaction(self.engine) as connection:
+            for table in (inbox, outbox):
+                connection.execute(delete(table).where(table.c.tenant == self.tenant, table.c.at < before))
             old = (conversations.c.tenant == self.tenant) & (conversations.c.last_at < before)
             return self._delete(connection, old & (conversations.c.owner == "assistant"), DELETED_AT_ONCE)
 
@@ -183,11 +209,17 @@ class Store:
                 for table in (conversations, turns, handovers, feedback)
             }
 
+    def _find_message(self, connection: Connection, conversation: str, message: str) -> int | None:
+        mine = (turns.c.tenant == self.tenant, turns.c.conversation == conversation, turns.c.message == message)
+        return connection.execute(select(turns.c.number).where(*mine)).scalar()
+
     def _select(self) -> Any:
         return select(conversations).where(conversations.c.tenant == self.tenant)
 
     def _record(self, connection: Connection, exchange: Exchange) -> tuple[int | None, bool]:
         before, reply = exchange.conversation, exchange.reply
+        if exchange.message is not None and self._find_message(connection, before.id, exchange.message) is not None:
+            return None, True
         owner = "person" if reply.action == "hand_over" else before.owner
         changed = {
             "owner": owner, "state": exchange.state.to_json(), "version": before.version + 1, "last_at": exchange.at
@@ -195,7 +227,8 @@ class Store:
         if not self._write(connection, before, changed, exchange.at):
             return None, False
         key = {"tenant": self.tenant, "conversation": before.id, "at": exchange.at}
-        connection.execute(insert(turns).values(**key, speaker="customer", text=exchange.text, by=""))
+        said = {"speaker": "customer", "text": exchange.text, "by": "", "message": exchange.message}
+        connection.execute(insert(turns).values(**key, **said))
         if reply.action is None:
             return None, True
         done = connection.execute(
@@ -207,7 +240,14 @@ class Store:
         number = int(done.inserted_primary_key[0])  # type: ignore[index]
         if reply.action == "hand_over":
             connection.execute(insert(handovers).values(**key, reason=reply.reason or "unsure"))
+        self.tell(connection, before.channel, before.id, number, exchange.at)
         return number, True
+
+    def tell(self, connection: Connection, channel: str, conversation: str, turn: int, at: datetime) -> None:
+        """Put a turn out for the channel of its conversation, if it is one that is told."""
+        # A program with a key may say any channel; the name alone tells where a conversation came from.
+        if channel in self.outgoing and conversation.startswith(f"{channel}:"):
+            put_out(connection, self.tenant, channel, conversation, {"turn": turn}, at)
 
     def _write(
         self, connection: Connection, before: Conversation, changed: Mapping[str, Any], at: datetime
@@ -238,6 +278,8 @@ class Store:
         if ids:
             mine = (conversations.c.tenant == self.tenant) & conversations.c.id.in_(ids)
             connection.execute(delete(conversations).where(mine))
+            sent = (outbox.c.tenant == self.tenant) & outbox.c.conversation.in_(ids)
+            connection.execute(delete(outbox).where(sent))
         return len(ids)
 
 

@@ -115,7 +115,7 @@ def open_assistant(
 ) -> Assistant:
     """An assistant that reads by words."""
     settings = settings or SupportConfig()
-    store = open_store(url, settings.dialogue.tenant)
+    store = open_store(url, settings.dialogue.tenant, settings.told_channels)
     reader: Any = FakeReader(settings)
     voices = {one: open_voice(one, make_room(folder, one), store, settings, reader) for one in languages}
     return Assistant(voices, store, settings)
