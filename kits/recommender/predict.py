@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -107,7 +108,7 @@ class Ranking:
 
 
 class Recommender:
-    """A model in memory. It is not safe for threads: who shares one holds a lock around each call.
+    """A model in memory. Threads may ask it side by side; who changes it must be alone, as ``Living`` sees to.
 
     Attributes:
         config: With which it was trained.
@@ -139,7 +140,7 @@ class Recommender:
         self.ranker, self.users, self.version = ranker, users if users is not None else {}, version
         self._texts = Shelf(texts)
         self._shelf = Shelf(tower.items(texts))
-        self._orders = Orders()
+        self._orders, self._reading = Orders(), threading.Lock()
 
     @classmethod
     def load(cls, folder: Path | str) -> Recommender:
@@ -283,8 +284,13 @@ class Recommender:
     def wishes(self, interests: str) -> Floats:
         """Text vectors of interests in words ``(interests, dimension)``; commas part them."""
         parts = [part.strip() for part in interests.replace("，", ",").replace("、", ",").split(",") if part.strip()]
-        vectors = self.encoder.encode(parts) if parts else np.zeros((0, self._texts.rows.shape[1]), dtype=np.float32)
+        vectors = self.encode(parts) if parts else np.zeros((0, self._texts.rows.shape[1]), dtype=np.float32)
         return np.asarray(vectors[np.linalg.norm(vectors, axis=1) > 0])
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Text vectors ``(texts, dimension)``; one batch at a time, as tokenizers fail when two threads share one."""
+        with self._reading:
+            return self.encoder.encode(texts)
 
     def vectors(self, item_ids: Sequence[str]) -> Floats:
         """Text vectors of items, of length one ``(items, dimension)``.
@@ -325,7 +331,7 @@ class Recommender:
         added = list(items)
         if not added:
             return
-        texts = self.encoder.encode([item.text for item in added])
+        texts = self.encode([item.text for item in added])
         self.put_vectors(added, texts)
 
     def put_vectors(self, items: Sequence[Item], texts: Floats) -> None:
