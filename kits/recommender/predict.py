@@ -240,9 +240,7 @@ class Recommender:
         state = user if isinstance(user, User) else self.user(None, user)
         mapped = None if wishes is None or not len(wishes) else self.tower.items(wishes)
         query = self.tower.query(state, self._shelf.rows, mapped)
-        return Ranking(
-            tuple(item_ids), *self._score(state, self.catalog.numbers(item_ids), _epoch(at), wishes, query)
-        )
+        return Ranking(tuple(item_ids), *self._score(state, self.catalog.numbers(item_ids), _epoch(at), wishes, query))
 
     def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """How much each feature lifts each candidate ``(candidates, features)``; without a ranker the score itself."""

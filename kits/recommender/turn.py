@@ -18,6 +18,11 @@ class Turn:
         self._readers = self._waiting = 0
         self._is_writing = False
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether someone waits to write."""
+        return self._waiting > 0
+
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Beside others that read; must not be entered twice by one thread."""
