@@ -125,8 +125,8 @@ def draw_ranker(recommender: Recommender) -> Ranker:
         drawn = [every[number] for number in random.integers(len(every), size=RANKED_ITEMS // 2)]
         near = [one.item_id for one in recommender.similar(every[state.items[-1]], RANKED_ITEMS // 2)]
         own = recommender.rank(state, drawn + near, now).features
-        liking = sum(factor * np.nan_to_num(own[:, COLUMN[name]]) for name, factor in TASTE.items())
-        liking += random.logistic(scale=0.3, size=len(own))
+        told = np.nan_to_num(own[:, [COLUMN[name] for name in TASTE]])
+        liking = told @ np.array(list(TASTE.values())) + random.logistic(scale=0.3, size=len(own))
         features.append(own)
         weights.append((liking > np.quantile(liking, 0.9)).astype(np.float32))
     sizes = np.array([len(own) for own in features], dtype=np.int64)

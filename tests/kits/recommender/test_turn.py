@@ -21,7 +21,8 @@ def test_two_read_at_once() -> None:
 
 
 def test_nobody_reads_half_a_change() -> None:
-    turn, pair, torn = Turn(), [0, 0], []
+    turn, pair = Turn(), [0, 0]
+    torn: list[tuple[int, ...]] = []
 
     def write() -> None:
         for _ in range(200):
@@ -43,7 +44,8 @@ def test_nobody_reads_half_a_change() -> None:
 
 
 def test_writer_that_waits_goes_before_readers_that_come_later() -> None:
-    turn, order = Turn(), []
+    turn = Turn()
+    order: list[str] = []
     is_inside, may_leave = threading.Event(), threading.Event()
 
     def read_long() -> None:
