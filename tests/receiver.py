@@ -46,7 +46,10 @@ class Receiver:
 
     def receive(self, handler: BaseHTTPRequestHandler) -> None:
         """Keep the request and answer it."""
-        body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+        length = int(handler.headers.get("Content-Length", 0))
+        body = handler.rfile.read(length)
+        if len(body) < length:  # the sender died in the middle of it: no request has arrived
+            return
         post = Post(handler.path, dict(handler.headers), body)
         with self.changed:
             self.posts.append(post)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -160,6 +161,20 @@ def search_dense(parts: Sequence[DensePart], queries: Matrix, k: int) -> list[Fo
                 for row, score in zip(rows[query][kept].tolist(), scores[query][kept].tolist(), strict=True)
             ]
     return [sorted(hits, key=lambda hit: (-hit[2], hit[0], hit[1]))[:k] for hits in found]
+
+
+@contextmanager
+def searching_alone() -> Iterator[None]:
+    """Search in the calling thread only: where many ask at once, FAISS's own threads wait for busy cores.
+
+    FAISS keeps the number for each thread, so it is set where the search is made.
+    """
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def _search_part(part: DensePart, queries: Matrix, k: int) -> tuple[Matrix, Rows]:

@@ -31,6 +31,7 @@ _RECOMMENDER_FILES = (
     "vectors.safetensors",
     "towers.safetensors",
     "ranker.txt",
+    "newcomers.txt",
     "counters.safetensors",
     "users.json",
     "users.safetensors",

@@ -27,8 +27,8 @@ from core.train.contrast import ALONE, Contrast, Pairs, contrast_steps, draw_by_
 Tuned = Literal["full", "lora"]
 LEARNING_RATES: dict[Tuned, float] = {"full": 5e-5, "lora": 5e-4}
 HELD_OUT_SHARE, FEWEST_HELD_OUT = 0.15, 20
-HARD_NEGATIVES, MINED_DEPTH = 2, 20
-PAIR_VISITS, FEWEST_EPOCHS, MOST_EPOCHS = 6_000, 2, 10
+HARD_NEGATIVES, MINED_DEPTH = 1, 20
+PAIR_VISITS, FEWEST_EPOCHS, MOST_EPOCHS = 3_000, 2, 6
 LIKE_PER_PAIR = 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -13,7 +14,7 @@ from kits.recommender.config import CandidateConfig
 from kits.recommender.event import CLICK_WEIGHT
 from kits.recommender.shelf import Shelf
 from kits.recommender.tally import DAY, Tally
-from kits.recommender.tower import Floats, Tower, interests
+from kits.recommender.tower import Floats, interests
 from kits.recommender.user import User
 
 OWN_CATEGORIES = 3
@@ -49,35 +50,65 @@ class Filter:
         return mask
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Items in order of popularity and of newness, as of one moment.
+
+    Attributes:
+        made_at: Epoch seconds.
+        state: Of the catalog at that moment.
+        popular: Numbers, the most popular first ``(items,)``.
+        place: Of each item among the popular ``(items,)``.
+        newest: Numbers, the newest first ``(items,)``.
+        inside: By code of the category its items, the most popular first.
+    """
+
+    made_at: float
+    state: tuple[int, int]
+    popular: NDArray[np.int64]
+    place: NDArray[np.int64]
+    newest: NDArray[np.int64]
+    inside: list[NDArray[np.int64]]
+
+
 @dataclass(slots=True)
 class Orders:
-    """Items in order of popularity and of newness; made anew when they are too old, as sorting is dear."""
+    """Keeps an order until it is too old, as sorting is dear; may be asked by several threads."""
 
-    made_at: float = -np.inf
-    items: int = 0
-    popular: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    newest: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    _order: Order | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def refresh(self, catalog: Catalog, tally: Tally, at: float) -> None:
-        """Sort again, if items came or a minute has passed."""
-        if self.items == len(catalog) and self.made_at <= at < self.made_at + REFRESH_SECONDS:
-            return
-        tally.grow(len(catalog))
-        every = np.arange(len(catalog))
-        self.popular = np.argsort(-tally.recent(every, at), kind="stable")
-        self.newest = np.argsort(-catalog.published, kind="stable")
-        self.made_at, self.items = at, len(catalog)
+    def at(self, catalog: Catalog, tally: Tally, at: float) -> Order:
+        """The order of a moment; sorted again, if items came or moved, or a minute lies between."""
+        with self._lock:  # who comes while another sorts waits for that, and does not sort, too
+            order = self._order
+            if order is None or order.state != catalog.state or abs(at - order.made_at) >= REFRESH_SECONDS:
+                self._order = order = _sort(catalog, tally, at)
+            return order
+
+
+def _sort(catalog: Catalog, tally: Tally, at: float) -> Order:
+    tally.grow(len(catalog))
+    every = np.arange(len(catalog))
+    popular = np.argsort(-tally.recent(every, at), kind="stable")
+    place = np.empty_like(popular)
+    place[popular] = every
+    codes = catalog.category[popular]
+    ends = np.cumsum(np.bincount(codes, minlength=len(catalog.categories)))
+    inside = np.split(popular[np.argsort(codes, kind="stable")], ends[:-1])
+    return Order(at, catalog.state, popular, place, np.argsort(-catalog.published, kind="stable"), inside)
 
 
 def find_candidates(
     catalog: Catalog,
     tally: Tally,
     shelf: Shelf,
-    tower: Tower,
     orders: Orders,
     user: User,
     at: float,
     *,
+    query: Floats,
+    history: int,
     config: CandidateConfig,
     chosen: Filter,
     wishes: Floats | None = None,
@@ -88,10 +119,11 @@ def find_candidates(
         catalog: The items.
         tally: Their counters.
         shelf: Their vectors.
-        tower: Makes queries.
         orders: By popularity and newness.
         user: Whose list it is.
         at: Epoch seconds.
+        query: Of the user ``(dimension,)``.
+        history: How many of the latest events are read.
         config: How many of each source.
         chosen: What is left out.
         wishes: Item vectors of texts that count as clicks.
@@ -99,30 +131,32 @@ def find_candidates(
     Returns:
         Sources are ``interest popular recent category together``.
     """
-    orders.refresh(catalog, tally, at)
+    order = orders.at(catalog, tally, at)
     mask = chosen.allowed(catalog, user, at)
     found: dict[int, tuple[str, ...]] = {}
 
     def add(source: str, numbers: list[int]) -> None:
+        alone = (source,)
         for number in numbers:
-            if source not in found.get(number, ()):
-                found[number] = (*found.get(number, ()), source)
+            sources = found.get(number)
+            if sources is None:
+                found[number] = alone
+            elif sources[-1] != source:  # one source comes after the other, so it can only be the last
+                found[number] = sources + alone
 
-    items, weights, _ = user.recent(tower.history)
+    items, weights, _ = user.recent(history)
     vectors = shelf.rows[items]
     if wishes is not None:
         vectors = np.concatenate([vectors, wishes])
         weights = np.concatenate([weights, np.ones(len(wishes), dtype=np.float32)])
-    query = tower.query(user, shelf.rows, wishes)
     themes = interests(vectors, weights.tolist(), config.interests)
     for hits in shelf.search(np.concatenate([query[None], themes]), config.per_interest, mask):
         add("interest", [number for number, _ in hits])
-    add("popular", _first(orders.popular, mask, config.popular))
-    add("recent", _first(orders.newest, mask, config.recent))
+    add("popular", _first(order.popular, mask, config.popular))
+    add("recent", _first(order.newest, mask, config.recent))
     own = _own_categories(catalog, items[weights[: len(items)] > 0])
-    if config.category and len(own):
-        inside = mask & np.isin(catalog.category, own)
-        add("category", _first(orders.popular, inside, config.category))
+    best = [number for code in own.tolist() for number in _first(order.inside[code], mask, config.category)]
+    add("category", sorted(best, key=order.place.item)[: config.category])
     add("together", _together(tally, items[weights[: len(items)] >= CLICK_WEIGHT], mask, config.clicked_together))
     return found
 
@@ -149,4 +183,5 @@ def _together(tally: Tally, clicked: NDArray[np.int64], mask: NDArray[np.bool_],
         return []
     numbers, scores = tally.neighbours(clicked.tolist())
     numbers, scores = numbers[mask[numbers]], scores[mask[numbers]]
-    return [int(number) for number in numbers[np.argsort(-scores, kind="stable")[:most]]]
+    best: list[int] = numbers[np.argsort(-scores, kind="stable")[:most]].tolist()
+    return best

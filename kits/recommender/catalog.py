@@ -36,6 +36,7 @@ class Catalog:
         number_of: Item id to number.
         categories: Names of the categories, by their code.
         tags: Names of the tags, by their code.
+        moves: How often an item changed its category or its date.
     """
 
     def __init__(self, items: Iterable[Item] = ()) -> None:
@@ -44,6 +45,7 @@ class Catalog:
         self.categories: dict[str, int] = {}
         self.tags: dict[str, int] = {}
         self.tags_of: list[NDArray[np.int64]] = []
+        self.moves = 0
         self._published = np.zeros(0, dtype=np.float64)
         self._category = np.zeros(0, dtype=np.int64)
         self._available = np.zeros(0, dtype=bool)
@@ -55,6 +57,11 @@ class Catalog:
 
     def __contains__(self, item_id: object) -> bool:
         return item_id in self.number_of
+
+    @property
+    def state(self) -> tuple[int, int]:
+        """Differs whenever an order of the items made earlier no longer holds."""
+        return len(self.items), self.moves
 
     @property
     def published(self) -> NDArray[np.float64]:
@@ -74,7 +81,8 @@ class Catalog:
     def put(self, item: Item) -> int:
         """Add an item, or replace the one with its id; its number."""
         number = self.number_of.setdefault(item.item_id, len(self.items))
-        if number == len(self.items):
+        is_new = number == len(self.items)
+        if is_new:
             self.items.append(item)
             self.tags_of.append(np.zeros(0, dtype=np.int64))
             self._published = enlarge(self._published, len(self.items))
@@ -84,8 +92,11 @@ class Catalog:
         self.tags_of[number] = np.array(
             [self.tags.setdefault(tag, len(self.tags)) for tag in dict.fromkeys(item.tags)], dtype=np.int64
         )
-        self._published[number] = ALWAYS if item.published_at is None else item.published_at.timestamp()
-        self._category[number] = self.categories.setdefault(item.category, len(self.categories))
+        published = ALWAYS if item.published_at is None else item.published_at.timestamp()
+        category = self.categories.setdefault(item.category, len(self.categories))
+        if not is_new and (self._published[number], self._category[number]) != (published, category):
+            self.moves += 1
+        self._published[number], self._category[number] = published, category
         self._available[number] = item.is_available
         return number
 

@@ -88,14 +88,14 @@ def arrange(pool: Pool, k: int, settings: DiversifyConfig) -> Arrangement:
     """
     count, weight = len(pool.scores), settings.trade_off
     is_calibrated = settings.method == "calibrated" and bool(pool.wanted)
-    relevance, shares = scale_scores(pool.scores), _Shares(pool)
+    relevance, shares = scale_scores(pool.scores), _Shares(pool) if is_calibrated else None
     likeness = np.zeros(count)
     per_category: dict[str, int] = {}
     per_author: dict[str, int] = {}
     free = np.ones(count, dtype=bool)
     chosen: list[int] = []
     while len(chosen) < min(k, count) and free.any():
-        penalty = shares.divergence(chosen) if is_calibrated else likeness
+        penalty = likeness if shares is None else shares.divergence(chosen)
         gain = np.where(free, (1.0 - weight) * relevance - weight * penalty, -np.inf)
         best = int(np.argmax(gain))
         chosen.append(best)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +91,7 @@ def state_features(known: Known, user: User, items: NDArray[np.int64], at: float
         "days_since_click": tally.days_since_click(items, at),
         "category_affinity": _category_affinity(catalog, liked, items),
         "tag_affinity": _tag_affinity(catalog, liked, items),
-        "shown_before": np.array([user.shown.get(number, 0) for number in items.tolist()], dtype=np.float64),
+        "shown_before": _look_up(user.shown, items, 0.0),
     }
     features = np.full((len(items), len(FEATURES)), np.nan, dtype=np.float32)
     for name, values in columns.items():
@@ -97,8 +99,7 @@ def state_features(known: Known, user: User, items: NDArray[np.int64], at: float
     features[:, COLUMN["history_events"]] = len(history)
     latest = dict(zip(history.tolist(), times.tolist(), strict=True))
     if latest:
-        own = np.array([latest.get(number, np.nan) for number in items.tolist()])
-        features[:, COLUMN["days_since_own_event"]] = (at - own) / DAY
+        features[:, COLUMN["days_since_own_event"]] = (at - _look_up(latest, items, np.nan)) / DAY
     if len(ages):
         features[:, COLUMN["age_against_history"]] = age - ages.mean()
     if user.shows:
@@ -152,6 +153,11 @@ def fill_texts(
     disliked = history[weights < 0]
     if len(disliked):
         features[:, COLUMN["text_disliked"]] = (texts[disliked] @ candidates).max(axis=0)
+
+
+def _look_up(values: Mapping[int, float], items: NDArray[np.int64], missing: float) -> NDArray[np.float64]:
+    """The value of each item ``(items,)``."""
+    return np.fromiter(map(values.get, items.tolist(), repeat(missing)), np.float64, len(items))
 
 
 def _together_columns(

@@ -24,6 +24,7 @@ from kits.recommender.event import Event, Item
 from kits.recommender.predict import Neighbour, Recommender
 from kits.recommender.store.store import Changes, Erased, RecommenderStore, digest_user
 from kits.recommender.tower import Floats
+from kits.recommender.turn import Turn
 
 Answer = TypeVar("Answer")
 
@@ -45,7 +46,7 @@ class Living:
         self.store, self.last, self.changed_items = store, 0, 0
         self._recommender = recommender
         self._trained_until = recommender.tally.clock
-        self._lock, self._turn, self._reading = threading.Lock(), threading.Lock(), threading.Lock()
+        self._memory, self._following = Turn(), threading.Lock()
         self.follow()
 
     @classmethod
@@ -63,9 +64,14 @@ class Living:
         return self._recommender.version
 
     def ask(self, question: Callable[[Recommender], Answer]) -> Answer:
-        """Ask the recommender; one thread at a time."""
-        with self._lock:
+        """Ask the recommender, beside others that ask; a question changes nothing and asks no other."""
+        with self._memory.reading():
             return question(self._recommender)
+
+    def rebuild(self) -> None:
+        """Bring items that came in the meantime into FAISS."""
+        with self._memory.writing():
+            self._recommender.rebuild()
 
     def has_item(self, item_id: str) -> bool:
         """Whether there is such an item, be it withdrawn."""
@@ -87,7 +93,7 @@ class Living:
 
     def put_items(self, items: Sequence[Item]) -> None:
         """Keep items; when it returns they are safe, and the next list may hold them."""
-        vectors = self._encode([item.text for item in items])
+        vectors = self._recommender.encode([item.text for item in items])
         self.store.put_items(items, vectors, self.version)
         self.follow()
 
@@ -114,10 +120,10 @@ class Living:
 
     def follow(self) -> int:
         """Apply what the store has and memory has not yet; how many changes."""
-        with self._turn:
+        with self._following:
             changes = self.store.changes(self.last, self.version)
             vectors = self._read_texts(changes)
-            with self._lock:
+            with self._memory.writing():
                 applied = self._apply(changes, vectors)
             self.last = changes.last
             return applied
@@ -125,7 +131,7 @@ class Living:
     def replace(self, recommender: Recommender) -> None:
         """Go over to another model: it learns all that the store has, then takes the place of the old one."""
         other = Living(self.store, recommender)
-        with self._turn, self._lock:
+        with self._following, self._memory.writing():
             self._recommender, self._trained_until, self.last = recommender, other._trained_until, other.last
         self.follow()
 
@@ -133,19 +139,15 @@ class Living:
         """What of the store memory does not know or knows otherwise: nothing, unless something is wrong."""
         self.follow()
         changes = self.store.changes(0, self.version)
-        with self._lock:
+        with self._memory.reading():
             return list(_faults(self._recommender, changes))
-
-    def _encode(self, texts: Sequence[str]) -> Floats:
-        with self._reading:  # the encoder reads one batch at a time; lists need not wait for it
-            return self._recommender.encoder.encode(texts)
 
     def _read_texts(self, changes: Changes) -> Floats:
         """Vectors of the changed items ``(items, dimension)``; those of another model are made anew and kept."""
         rows = [vector for _, vector in changes.items]
         unknown = [place for place, vector in enumerate(rows) if vector is None]
         if unknown:
-            made = self._encode([changes.items[place][0].text for place in unknown])
+            made = self._recommender.encode([changes.items[place][0].text for place in unknown])
             self.store.put_vectors([changes.items[place][0].item_id for place in unknown], made, self.version)
             for place, vector in zip(unknown, made, strict=True):
                 rows[place] = vector

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from kits.recommender.candidate import Filter, Orders, find_candidates
 from kits.recommender.catalog import Catalog
 from kits.recommender.config import RecommenderConfig
 from kits.recommender.event import Event, Impression, Item
-from kits.recommender.feature import FEATURES, HISTORY, MODEL_SCORE, Known, fill_texts, state_features
+from kits.recommender.feature import COLUMN, FEATURES, HISTORY, MODEL_SCORE, Known, fill_texts, state_features
 from kits.recommender.rank import Ranker
 from kits.recommender.shelf import Shelf
 from kits.recommender.tally import Tally
@@ -25,6 +26,31 @@ from kits.recommender.tower import Floats, Tower
 from kits.recommender.user import User
 
 SHORTLIST = 200
+
+
+class Told(Mapping[str, float]):
+    """A row of features by their names; a list has hundreds of them, and few are ever looked at.
+
+    Args:
+        row: ``(features,)``; columns as in ``feature.FEATURES``.
+    """
+
+    __slots__ = ("_row",)
+
+    def __init__(self, row: NDArray[np.float32]) -> None:
+        self._row = row
+
+    def __getitem__(self, name: str) -> float:
+        return float(self._row[COLUMN[name]])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(FEATURES)
+
+    def __len__(self) -> int:
+        return len(FEATURES)
+
+    def __repr__(self) -> str:
+        return f"Told({dict(self)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +108,7 @@ class Ranking:
 
 
 class Recommender:
-    """A model in memory. It is not safe for threads: who shares one holds a lock around each call.
+    """A model in memory. Threads may ask it side by side; who changes it must be alone, as ``Living`` sees to.
 
     Attributes:
         config: With which it was trained.
@@ -114,7 +140,7 @@ class Recommender:
         self.ranker, self.users, self.version = ranker, users if users is not None else {}, version
         self._texts = Shelf(texts)
         self._shelf = Shelf(tower.items(texts))
-        self._orders = Orders()
+        self._orders, self._reading = Orders(), threading.Lock()
 
     @classmethod
     def load(cls, folder: Path | str) -> Recommender:
@@ -176,22 +202,21 @@ class Recommender:
         chosen = chosen or Filter(max_age_days=settings.max_age_days, repeat=settings.repeat)
         if wishes is not None and not len(wishes):
             wishes = None
+        mapped = None if wishes is None else self.tower.items(wishes)
+        query = self.tower.query(user, self._shelf.rows, mapped)
         found = find_candidates(
-            self.catalog, self.tally, self._shelf, self.tower, self._orders, user, instant,
-            config=settings, chosen=chosen, wishes=None if wishes is None else self.tower.items(wishes),
+            self.catalog, self.tally, self._shelf, self._orders, user, instant,
+            query=query, history=self.tower.history, config=settings, chosen=chosen, wishes=mapped,
         )  # fmt: skip
-        numbers = np.array(list(found), dtype=np.int64)
-        if not len(numbers):
+        if not found:
             return []
-        ranking = self._rank(user, numbers, instant, wishes)
+        numbers = list(found)
+        scores, features = self._score(user, np.array(numbers, dtype=np.int64), instant, wishes, query)
         return [
             Recommendation(
-                self.catalog.items[numbers[place]],
-                float(ranking.scores[place]),
-                found[int(numbers[place])],
-                dict(zip(FEATURES, ranking.features[place].tolist(), strict=True)),
+                self.catalog.items[numbers[place]], float(scores[place]), found[numbers[place]], Told(features[place])
             )
-            for place in ranking.order()[:k].tolist()
+            for place in np.argsort(-scores, kind="stable")[:k].tolist()
         ]
 
     def rank(
@@ -213,7 +238,9 @@ class Recommender:
             DataError: An item is not known.
         """
         state = user if isinstance(user, User) else self.user(None, user)
-        return self._rank(state, self.catalog.numbers(item_ids), _epoch(at), wishes)
+        mapped = None if wishes is None or not len(wishes) else self.tower.items(wishes)
+        query = self.tower.query(state, self._shelf.rows, mapped)
+        return Ranking(tuple(item_ids), *self._score(state, self.catalog.numbers(item_ids), _epoch(at), wishes, query))
 
     def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """How much each feature lifts each candidate ``(candidates, features)``; without a ranker the score itself."""
@@ -255,8 +282,13 @@ class Recommender:
     def wishes(self, interests: str) -> Floats:
         """Text vectors of interests in words ``(interests, dimension)``; commas part them."""
         parts = [part.strip() for part in interests.replace("，", ",").replace("、", ",").split(",") if part.strip()]
-        vectors = self.encoder.encode(parts) if parts else np.zeros((0, self._texts.rows.shape[1]), dtype=np.float32)
+        vectors = self.encode(parts) if parts else np.zeros((0, self._texts.rows.shape[1]), dtype=np.float32)
         return np.asarray(vectors[np.linalg.norm(vectors, axis=1) > 0])
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Text vectors ``(texts, dimension)``; one batch at a time, as tokenizers fail when two threads share one."""
+        with self._reading:
+            return self.encoder.encode(texts)
 
     def vectors(self, item_ids: Sequence[str]) -> Floats:
         """Text vectors of items, of length one ``(items, dimension)``.
@@ -297,7 +329,7 @@ class Recommender:
         added = list(items)
         if not added:
             return
-        texts = self.encoder.encode([item.text for item in added])
+        texts = self.encode([item.text for item in added])
         self.put_vectors(added, texts)
 
     def put_vectors(self, items: Sequence[Item], texts: Floats) -> None:
@@ -325,15 +357,15 @@ class Recommender:
         self._texts.rebuild()
         self._shelf.rebuild()
 
-    def _rank(self, user: User, numbers: NDArray[np.int64], at: float, wishes: Floats | None) -> Ranking:
+    def _score(
+        self, user: User, numbers: NDArray[np.int64], at: float, wishes: Floats | None, query: Floats
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         features = state_features(Known(self.catalog, self.tally), user, numbers, at)
         history, weights, _ = user.recent(HISTORY)
         fill_texts(features, self._texts.rows, history, weights, numbers, wishes)
-        mapped = None if wishes is None or not len(wishes) else self.tower.items(wishes)
-        query = self.tower.query(user, self._shelf.rows, mapped)
         features[:, MODEL_SCORE] = self._shelf.rows[numbers] @ query
         scores = self.ranker.score(features) if self.ranker else features[:, MODEL_SCORE].astype(np.float64)
-        return Ranking(tuple(self.catalog.items[number].item_id for number in numbers), scores, features)
+        return scores, features
 
 
 def _epoch(at: datetime | None) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,6 @@ from kits.recommender.replay import Replayed, as_newcomers
 from kits.recommender.tower import Floats, Tower
 from kits.recommender.window import Windows, join
 
-NEWCOMER_EVERY = 10
 LEAK_AUC = 0.97  # what people click is never told so well by one thing that was known before
 
 
@@ -56,12 +56,16 @@ class Alarm:
 
 def promote(windows: Windows, rung: Rung, config: RecommenderConfig) -> tuple[Promotion, list[Alarm]]:
     """Fit the ranker on out-of-fold scores of the towers, and look at it in later windows."""
-    ranked = out_of_fold(windows, rung, config)
-    select, check = (with_scores(data, rung.texts, rung.tower) for data in (windows.select, windows.check))
+    ranked, first = out_of_fold(windows, rung, config)
+    select, check, select_first = (
+        with_scores(data, rung.texts, rung.tower)
+        for data in (windows.select, windows.check, as_newcomers(windows.select, windows.catalog))
+    )
     alarms = find_alarms(select, rung, config)
     if not config.rank.is_on or not len(ranked):
         return Promotion(None, False, "the ranker is off" if len(ranked) else "no lists to rank by"), alarms
-    ranker = fit_ranker(ranked.lists, select.lists, config.rank, config.seed)
+    newcomers = (first.lists, select_first.lists)
+    ranker = fit_ranker(ranked.lists, select.lists, config.rank, config.seed, newcomers)
     return decide(ranker, select, check, config), alarms
 
 
@@ -111,29 +115,27 @@ def find_alarms(select: Replayed, rung: Rung, config: RecommenderConfig) -> list
     return alarms
 
 
-def out_of_fold(windows: Windows, rung: Rung, config: RecommenderConfig) -> Replayed:
+def out_of_fold(windows: Windows, rung: Rung, config: RecommenderConfig) -> tuple[Replayed, Replayed]:
     """The ranker's lists, each stretch scored by towers trained on what lies before it.
 
-    Few lists of a log are a user's first, yet every user begins with one: some of the lists stand
-    there once more, as if nothing were known of their users.
+    Returns:
+        The lists, and the same as if nothing were known of their users.
     """
     ranked, folds = windows.ranked, config.rank.folds
     if not len(ranked):
-        return ranked
+        return ranked, ranked
     cuts = np.quantile(ranked.at, np.linspace(0, 1, folds + 1)[1:-1]) if folds > 1 else np.zeros(0)
     stretch = np.searchsorted(cuts, ranked.at, side="right")
-    before, parts = windows.early, []
+    before, known, first = windows.early, list[Replayed](), list[Replayed]()
     for number in range(folds):
         own = ranked.take(stretch == number)
         if len(own) and len(before):
             tower, _ = fit_towers(rung.texts, before, config, epochs=tower_epochs(len(before), config))
-            first = as_newcomers(own.take(np.arange(len(own)) % NEWCOMER_EVERY == 0), windows.catalog)
-            parts.append(with_scores(join(own, first), rung.texts, tower))
+            known.append(with_scores(own, rung.texts, tower))
+            first.append(with_scores(as_newcomers(own, windows.catalog), rung.texts, tower))
         before = join(before, own)
-    whole = parts[0] if parts else ranked.take(np.zeros(len(ranked), dtype=bool))
-    for part in parts[1:]:
-        whole = join(whole, part)
-    return whole
+    none = ranked.take(np.zeros(len(ranked), dtype=bool))
+    return reduce(join, known, none), reduce(join, first, none)
 
 
 def with_scores(data: Replayed, texts: Floats, tower: Tower) -> Replayed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from core.index.dense import DensePart, Vectors, build_vectors, search_dense
+from core.index.dense import DensePart, Vectors, build_vectors, search_dense, searching_alone
 from kits.recommender.catalog import enlarge
 
 REBUILD_ROWS = 20_000
@@ -64,10 +64,9 @@ class Shelf:
             mask = allowed[: len(self._main)].copy()
             mask[[n for n in self._fresh if n < len(mask)]] = False
             parts = [DensePart(self._main, None if mask.all() else mask)]
-            found = [
-                [(row, score) for _, row, score in hits]
-                for hits in search_dense(parts, np.ascontiguousarray(queries, dtype=np.float32), k)
-            ]
+            with searching_alone():
+                answers = search_dense(parts, np.ascontiguousarray(queries, dtype=np.float32), k)
+            found = [[(row, score) for _, row, score in hits] for hits in answers]
         if len(fresh):
             scores = queries @ self._rows[fresh].T
             for hits, own in zip(found, scores, strict=True):

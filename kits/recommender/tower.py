@@ -12,6 +12,7 @@ Source: attention pooling as in Yang et al. 2016 and NRMS (Wu et al. 2019), with
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,14 +144,22 @@ def interests(vectors: Floats, weights: Sequence[float], most: int, alike: float
     The newest event starts the first; an event joins the interest that it is most like, or, where
     it is like none, starts another.
     """
-    sums: list[Floats] = []
-    for vector, weight in zip(vectors[::-1], list(weights)[::-1], strict=True):
-        if weight <= 0:
-            continue
-        cosines = [float(vector @ own / max(np.linalg.norm(own), 1e-9)) for own in sums]
-        best = int(np.argmax(cosines)) if cosines else -1
-        if best >= 0 and (cosines[best] >= alike or len(sums) >= most):
-            sums[best] = sums[best] + vector
-        else:
-            sums.append(vector)
-    return unit(np.stack(sums)) if sums else np.zeros((0, vectors.shape[1]), dtype=np.float32)
+    liked = [place for place in range(len(weights))[::-1] if weights[place] > 0]
+    if not liked:
+        return np.zeros((0, vectors.shape[1]), dtype=np.float32)
+    chosen = vectors[liked]
+    products = (chosen @ chosen.T).astype(np.float64)
+    member = np.zeros((most, len(liked)), dtype=np.float32)
+    inner = np.zeros((most, len(liked)))  # of the sum of each interest with each event
+    squares: list[float] = []  # of the length of each sum
+    for event in range(len(liked)):
+        own = inner[: len(squares), event].tolist()
+        cosines = [value / max(math.sqrt(square), 1e-9) for value, square in zip(own, squares, strict=True)]
+        best = max(range(len(cosines)), key=cosines.__getitem__, default=-1)
+        if best < 0 or (cosines[best] < alike and len(squares) < most):
+            best = len(squares)
+            squares.append(0.0)
+        squares[best] += 2 * inner[best, event] + products[event, event]
+        inner[best] += products[event]
+        member[best, event] = 1.0
+    return unit(member[: len(squares)] @ chosen)

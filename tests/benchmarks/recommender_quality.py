@@ -119,7 +119,7 @@ def plant_overfit(learned: Learned, config: RecommenderConfig) -> dict[str, obje
     """The gate's answer to a ranker that leans on something that stops being true after it was chosen."""
     windows, rung = learned.windows, learned.chosen
     random = np.random.default_rng(0)
-    ranked = out_of_fold(windows, rung, config)
+    ranked, _ = out_of_fold(windows, rung, config)
     select, check = (with_scores(data, rung.texts, rung.tower) for data in (windows.select, windows.check))
     for data, is_true in ((ranked, True), (select, True), (check, False)):
         noise = random.normal(size=len(data.items))

@@ -155,7 +155,7 @@ def known_items(living: Living, item_ids: Sequence[str]) -> tuple[str, ...]:
     return tuple(item_id for item_id in dict.fromkeys(item_ids) if living.has_item(item_id))
 
 
-def _desk_of(request: Request) -> Any:
+async def _desk_of(request: Request) -> Any:  # a plain function would cost every request a thread
     return request.app.state.desk
 
 

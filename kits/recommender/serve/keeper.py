@@ -104,7 +104,7 @@ class Keeper:
         self._cleaned = time.monotonic()
         items = self._living.changed_items
         if items - self._built >= REBUILD_ITEMS:
-            self._living.ask(lambda recommender: recommender.rebuild())
+            self._living.rebuild()
             self._built = items
 
     def _run(self) -> None:

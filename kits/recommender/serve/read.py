@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
+from starlette.responses import Response
 
 from core.serve.auth import needs
 from kits.recommender.bucket import Difference, Outcome, choose_bucket
@@ -75,6 +76,9 @@ class ListView:
     items: list[Place]
 
 
+_LISTS = TypeAdapter(ListView)
+
+
 @dataclass(frozen=True)
 class Near:
     """An item near to another: the cosine of their texts."""
@@ -123,7 +127,7 @@ class Stranger:
     explain: bool = False
 
 
-@router.get("/users/{user_id}/recommendations")
+@router.get("/users/{user_id}/recommendations", response_model=ListView)
 def recommendations(
     desk: At,
     user_id: Id,
@@ -136,19 +140,19 @@ def recommendations(
     repeat: bool | None = None,
     explain: bool = False,
     log: bool = True,
-) -> ListView:
+) -> Response:
     """The list of a user; with ``log=false`` it is not counted as shown, and nothing on it is drawn."""
     variety = choose_variety(desk.settings.diversify, trade_off, method)
     question = Question(
         user_id, k=k, variety=variety, categories=tuple(category), blocked=tuple(blocked),
         max_age_days=max_age_days, repeat=repeat, explain=explain, is_kept=log,
     )  # fmt: skip
-    return view_list(user_id, desk.answer(question))
+    return _send(view_list(user_id, desk.answer(question)))
 
 
-@router.post("/recommendations")
+@router.post("/recommendations", response_model=ListView)
 @needs("read")
-def recommend_stranger(desk: At, stranger: Stranger) -> ListView:
+def recommend_stranger(desk: At, stranger: Stranger) -> Response:
     """The list of someone new, by items or interests in words; nothing is kept of it."""
     known = known_items(desk.living, stranger.history)
     if unknown := [item_id for item_id in stranger.history if item_id not in known]:
@@ -157,7 +161,7 @@ def recommend_stranger(desk: At, stranger: Stranger) -> ListView:
         None, history=known, interests=stranger.interests, k=stranger.k, explain=stranger.explain,
         variety=choose_variety(desk.settings.diversify, stranger.trade_off, stranger.method),
     )  # fmt: skip
-    return view_list(None, desk.answer(question))
+    return _send(view_list(None, desk.answer(question)))
 
 
 @router.get("/items/{item_id}")
@@ -222,6 +226,11 @@ def view_list(user_id: str | None, answer: Answer) -> ListView:
     """A list as it is shown."""
     places = [_view_place(position, one) for position, one in enumerate(answer.listed, start=1)]
     return ListView(user_id, answer.impression_id, answer.bucket, answer.model_version, places)
+
+
+def _send(view: ListView) -> Response:
+    """The answer, written here: the framework would check it once more, in another thread."""
+    return Response(_LISTS.dump_json(view), media_type="application/json")
 
 
 def _view_place(position: int, one: Listed) -> Place:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fastapi import FastAPI
+from threadpoolctl import threadpool_limits
 
 from core.config import StoreConfig
 from core.errors import ConfigError
@@ -41,9 +42,11 @@ def make_app(living: Living, settings: RecommenderConfig, *, link: Link | None =
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        keeper.start()
-        yield
-        keeper.stop()
+        # Lists are made side by side and their matrices are small: threads inside would only wait for each other.
+        with threadpool_limits(1, "blas"):
+            keeper.start()
+            yield
+            keeper.stop()
 
     app = create_app(
         Site(

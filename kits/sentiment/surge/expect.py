@@ -159,9 +159,9 @@ class Expectations:
 
     def _used(self, series: str, start: int, stop: int, anchor: int) -> NDArray[np.bool_]:
         """Which windows say what is normal: those neither inside a surge nor in an outage."""
-        items = self._tally.column(OVERALL, ITEMS, start, stop)
+        is_empty = self._tally.column(OVERALL, ITEMS, start, stop) == 0
         hours = hours_of_week(np.arange(start, stop), self._grid.seconds)
-        used = (items > 0) | ~self._usually_busy(anchor)[hours]
+        used = ~_reach_over(is_empty, is_empty & self._usually_busy(anchor)[hours])
         for first, end in self._left_out(series):
             used[max(0, first - start) : max(0, end - start)] = False
         return np.asarray(used)
@@ -181,7 +181,11 @@ class Expectations:
         return [(first, min(last + grid.aftermath + 1, first + grid.new_normal)) for first, last in spans]
 
     def _usually_busy(self, anchor: int) -> NDArray[np.bool_]:
-        """``(168,)``: hours of the week in which so much comes that nothing at all means an outage."""
+        """``(168,)``: hours of the week in which so much comes that nothing at all means an outage.
+
+        An hour of the week that was seen once is judged by that hour of all days: one silent Friday
+        does not tell that Fridays are quiet.
+        """
         if anchor not in self._busy:
             start = self._start(anchor)
             if start is None:
@@ -189,8 +193,11 @@ class Expectations:
             items = self._tally.column(OVERALL, ITEMS, start, anchor)
             hours = hours_of_week(np.arange(start, anchor), self._grid.seconds)
             came = np.bincount(hours, weights=items, minlength=len(EVEN))
-            others = np.bincount(hours, minlength=len(EVEN)) - 1
-            self._busy[anchor] = came >= _OUTAGE_ITEMS * np.maximum(others, 1)
+            seen = np.bincount(hours, minlength=len(EVEN))
+            by_week = came >= _OUTAGE_ITEMS * np.maximum(seen - 1, 1)
+            came, days = (counts.reshape(7, 24).sum(axis=0) for counts in (came, seen))
+            by_day = came >= _OUTAGE_ITEMS * np.maximum(days - 1, 1)
+            self._busy[anchor] = np.where(seen <= 1, np.tile(by_day, 7), by_week)
         return self._busy[anchor]
 
     def _series_count(self, window: int) -> int:
@@ -201,3 +208,13 @@ class Expectations:
             cells = self._tally.counts.values()
             self._series[anchor] = sum(any(start <= w < anchor for w in windows) for windows in cells)
         return self._series[anchor]
+
+
+def _reach_over(is_empty: NDArray[np.bool_], marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The whole stretches of empty windows of which one is marked.
+
+    >>> _reach_over(np.array([1, 1, 0, 1, 1], dtype=bool), np.array([0, 0, 0, 0, 1], dtype=bool)).tolist()
+    [False, False, False, True, True]
+    """
+    stretch = np.cumsum(~is_empty)
+    return np.asarray(is_empty & np.isin(stretch, stretch[marked]))

@@ -55,7 +55,7 @@ def test_clicks_that_follow_nothing_raise_the_chance_alarm() -> None:
 def test_ranker_that_leans_on_what_stops_being_true_is_refused(learned: Learned) -> None:
     windows, rung = learned.windows, learned.chosen
     random = np.random.default_rng(0)
-    ranked = out_of_fold(windows, rung, CONFIG)
+    ranked, _ = out_of_fold(windows, rung, CONFIG)
     select, check = (with_scores(data, rung.texts, rung.tower) for data in (windows.select, windows.check))
     honest = decide(fit_ranker(ranked.lists, select.lists, CONFIG.rank, 0), select, check, CONFIG)
     for data, is_true in ((ranked, True), (select, True), (check, False)):
@@ -71,7 +71,7 @@ def test_ranker_that_leans_on_what_stops_being_true_is_refused(learned: Learned)
 
 def test_ranker_is_the_same_text_each_time_and_reads_back(learned: Learned) -> None:
     windows, rung = learned.windows, learned.chosen
-    ranked = out_of_fold(windows, rung, CONFIG)
+    ranked, _ = out_of_fold(windows, rung, CONFIG)
     select = with_scores(windows.select, rung.texts, rung.tower)
     first, second = (fit_ranker(ranked.lists, select.lists, CONFIG.rank, 7) for _ in range(2))
     assert first.text == second.text
@@ -86,24 +86,34 @@ def test_ranker_is_the_same_text_each_time_and_reads_back(learned: Learned) -> N
 def test_scores_of_the_ranker_s_lists_come_from_towers_that_have_not_seen_them(learned: Learned) -> None:
     """Out of fold, the first stretch is scored by towers of the early lists alone."""
     windows, rung = learned.windows, learned.chosen
-    ranked = out_of_fold(windows, rung, CONFIG)
+    ranked, _ = out_of_fold(windows, rung, CONFIG)
     seen = with_scores(windows.ranked, rung.texts, rung.tower)
     column = COLUMN["model_score"]
-    known = ranked.take(np.array([len(history) > 0 for history in ranked.histories]))
-    before = seen.take(np.array([len(history) > 0 for history in seen.histories]))
-    assert np.array_equal(known.items, before.items)
-    assert not np.allclose(known.lists.features[:, column], before.lists.features[:, column], atol=1e-3)
+    assert len(ranked) == len(windows.ranked)
+    assert not np.allclose(ranked.lists.features[:, column], seen.lists.features[:, column], atol=1e-3)
 
 
-def test_ranker_meets_some_lists_as_if_their_users_were_new(learned: Learned) -> None:
-    windows, rung = learned.windows, learned.chosen
-    ranked = out_of_fold(windows, rung, CONFIG)
-    added = len(ranked) - len(windows.ranked)
-    assert len(windows.ranked) / 11 < added < len(windows.ranked) / 9 + 2
+def test_features_of_newcomers_are_those_of_an_empty_history(learned: Learned) -> None:
+    windows = learned.windows
     first = as_newcomers(windows.ranked, windows.catalog)
     state = state_features(Known(windows.catalog, windows.tally), User(), first.items, windows.tally.clock)
     for name in OF_THE_USER:
         assert np.array_equal(first.lists.features[:, COLUMN[name]], state[:, COLUMN[name]], equal_nan=True), name
+
+
+def test_who_is_not_known_at_all_is_ranked_by_trees_for_newcomers(learned: Learned) -> None:
+    windows, rung = learned.windows, learned.chosen
+    ranked, first = out_of_fold(windows, rung, CONFIG)
+    ranker = fit_ranker(ranked.lists, ranked.lists, CONFIG.rank, 0, (first.lists, first.lists))
+    known, new = Ranker(ranker.text), Ranker(str(ranker.newcomers))
+    for features in (ranked.lists.features, first.lists.features):
+        is_new = (features[:, COLUMN["history_events"]] == 0) & np.isnan(features[:, COLUMN["text_nearest"]])
+        expected = np.where(is_new, new.score(features), known.score(features))
+        assert np.array_equal(ranker.score(features), expected)
+    assert not np.array_equal(known.score(first.lists.features), new.score(first.lists.features))
+    wished = first.lists.features.copy()
+    wished[:, COLUMN["text_nearest"]] = 0.5  # interests were named
+    assert np.array_equal(ranker.score(wished), known.score(wished))
 
 
 def test_grades_rise_with_what_was_done() -> None:

@@ -263,6 +263,25 @@ def test_outage_of_all_feeds_lowers_no_baseline() -> None:
     assert expected[1] == pytest.approx(expected[0], rel=0.03)
 
 
+def test_one_silent_weekday_does_not_tell_that_this_weekday_is_quiet() -> None:
+    def by_hour(hour: float) -> int:
+        return 30 if 8 <= hour % 24 < 18 else 1
+
+    rows = [
+        (hour + (k + 1) / 32, 0, "negative" if k < 3 else "neutral")
+        for hour in range(12 * 24)
+        for k in range(by_hour(hour))
+        if not 4 * 24 <= hour < 5 * 24  # the first Friday
+    ]
+    assert of_topic(detect(observe_all(rows))) == []
+    detector = SurgeDetector(SurgeConfig(), AlertConfig(), StoryConfig(), PERFECT)
+    for one in observe_all(rows):
+        detector.observe(one)
+    band = detector.baseline("topic:0", MONDAY + timedelta(days=11, hours=12))
+    assert band is not None
+    assert band.expected == pytest.approx(3.0, rel=0.25)
+
+
 def test_what_lasts_longer_than_a_week_becomes_normal() -> None:
     rows = [(h + (k + 1) / 13, 0, "negative" if k < 3 else "neutral") for h in range(35 * 24) for k in range(12)]
     shifted = rows + [(h + (k + 1) / 8, 0, "negative") for h in range(10 * 24, 35 * 24) for k in range(7)]
