@@ -77,7 +77,7 @@ class TrainConfig(Section):
     )
     budget: str | None = Field(None, title="Time allowed for training: 90s, 5m, 1h (none: no limit)")
     analyzer: Literal["word", "char", "word+char"] = Field("word+char", title="n-grams of the TF-IDF rung")
-    epochs: int | None = Field(None, title="Passes over the rows (none: 3 to 6 for each task, by how many it has)", ge=1)
+    epochs: int | None = Field(None, title="Passes over the rows (none: 3 to 6 for each task, by its rows)", ge=1)
     batch_size: int = Field(32, title="Rows in one forward pass", ge=1)
     accumulation_steps: int = Field(1, title="Batches summed into one update", ge=1)
     optimizer: Literal["adamw", "sgd"] = Field("adamw", title="Update rule")
