@@ -1,14 +1,17 @@
-"""Words and meaning together: two rankings fused by rank, every hit with the places it had in each.
+"""Words and meaning together: two rankings fused, every hit with the places it had in each.
 
-Scores of BM25 and cosines cannot be added, and how they lie differs from one index to the next; ranks can.
+Scores of BM25 and cosines cannot be added as they are. Stretched to what lies between 0 and 1 in
+each query's ranking they can, and tell more than ranks: by how much one answer is nearer than the
+next. Ranks are there for those who do not trust their scores.
 
-Source: Cormack, Clarke and Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual
-rank learning methods" (2009), equation 1, with a weight for each ranking.
+Source: Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval" (2023), the
+convex combination; Cormack, Clarke and Büttcher, "Reciprocal rank fusion outperforms Condorcet and
+individual rank learning methods" (2009), equation 1, with a weight for each ranking.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -41,14 +44,15 @@ class Fusion:
     Attributes:
         lexical_weight: Of the ranking by words; 0 leaves it out.
         dense_weight: Of the ranking by vectors; 0 leaves it out.
-        constant: The higher, the less the first places stand out.
+        constant: Of reciprocal ranks, usually 60: the higher, the less the first places stand out.
+            None: scores are fused.
         depth: How many of each ranking take part, at least.
         reranked: How many of the fused ranking a re-ranker sees, at least.
     """
 
-    lexical_weight: float = 1.0
-    dense_weight: float = 1.0
-    constant: float = 60.0
+    lexical_weight: float = 0.4
+    dense_weight: float = 0.6
+    constant: float | None = None
     depth: int = 100
     reranked: int = 20
 
@@ -76,20 +80,44 @@ class Hit:
     places: Mapping[str, Place]
 
 
-def fuse_rankings(
-    rankings: Mapping[str, Iterable[Key]], weights: Mapping[str, float], constant: float = 60.0
+def fuse_scores(
+    rankings: Mapping[str, Sequence[tuple[Key, float]]], weights: Mapping[str, float]
+) -> list[tuple[Key, float]]:
+    """All that stands in any ranking, by the weighted sum of its scores, of which the best is 1 in each ranking.
+
+    What stands last in a ranking has 0 there, as has what does not stand in it at all; but a score
+    by words is measured from 0, which is what a text without any of the words has. Where sums are
+    equal, what stands higher in the ranking that is named first comes first.
+
+    >>> rankings = {"lexical": [("a", 6.0), ("b", 3.0)], "dense": [("b", 0.9), ("c", 0.8), ("d", 0.4)]}
+    >>> fused = fuse_scores(rankings, {"lexical": 0.4, "dense": 0.6})
+    >>> [(key, round(score, 4)) for key, score in fused]
+    [('b', 0.8), ('c', 0.48), ('a', 0.4), ('d', 0.0)]
+    """
+    totals: dict[Key, float] = {}
+    for name, ranking in rankings.items():
+        lowest = 0.0 if name == "lexical" else min((score for _, score in ranking), default=0.0)
+        width = max((score for _, score in ranking), default=0.0) - lowest
+        for key, score in ranking:
+            share = (score - lowest) / width if width > 0.0 else 1.0
+            totals[key] = totals.get(key, 0.0) + weights[name] * share
+    return sorted(totals.items(), key=lambda item: -item[1])
+
+
+def fuse_ranks(
+    rankings: Mapping[str, Sequence[tuple[Key, float]]], weights: Mapping[str, float], constant: float
 ) -> list[tuple[Key, float]]:
     """All that stands in any ranking, by the weighted sum of 1 / (constant + rank).
 
     Where sums are equal, what stands higher in the ranking that is named first comes first.
 
-    >>> fused = fuse_rankings({"lexical": ["a", "b"], "dense": ["b", "c"]}, {"lexical": 1.0, "dense": 1.0})
-    >>> [(key, round(score, 4)) for key, score in fused]
+    >>> rankings = {"lexical": [("a", 6.0), ("b", 3.0)], "dense": [("b", 0.9), ("c", 0.8)]}
+    >>> [(key, round(score, 4)) for key, score in fuse_ranks(rankings, {"lexical": 1.0, "dense": 1.0}, 60.0)]
     [('b', 0.0325), ('a', 0.0164), ('c', 0.0161)]
     """
     totals: dict[Key, float] = {}
     for name, ranking in rankings.items():
-        for rank, key in enumerate(ranking, start=1):
+        for rank, (key, _) in enumerate(ranking, start=1):
             totals[key] = totals.get(key, 0.0) + weights[name] / (constant + rank)
     return sorted(totals.items(), key=lambda item: -item[1])
 
@@ -107,8 +135,9 @@ def search_view(
     found = []
     for query, rankings in zip(queries, _rank(view, queries, limit, where, fusion), strict=True):
         if len(rankings) > 1:
-            scores = {name: dict(ranking) for name, ranking in rankings.items()}
-            rankings["fused"] = fuse_rankings(scores, weights, fusion.constant)[:limit]
+            by_ranks = fusion.constant is not None
+            fused = fuse_ranks(rankings, weights, fusion.constant or 0.0) if by_ranks else fuse_scores(rankings, weights)
+            rankings["fused"] = fused[:limit]
         hits = _make_hits(view, rankings)
         found.append(_rerank(query.text, hits, rerank)[:k] if rerank else hits)
     return found

@@ -12,7 +12,7 @@ from core.index.change import Change
 from core.index.column import Filter
 from core.index.dense import unit_vectors
 from core.index.document import Document
-from core.index.hybrid import Fusion, Hit, Place, Query, fuse_rankings, search_view
+from core.index.hybrid import Fusion, Hit, Place, Query, fuse_ranks, fuse_scores, search_view
 from core.index.view import View, apply_change
 
 TEXTS = {"a": "late fee", "b": "late order", "c": "refund", "d": "late late card"}
@@ -43,8 +43,19 @@ def test_each_hit_says_where_it_stood_in_each_ranking(view: View) -> None:
     assert hits["b"]["dense"].score == pytest.approx(0.96)
 
 
-def test_fused_score_is_the_sum_of_the_reciprocal_ranks(view: View) -> None:
-    for rank, hit in enumerate(search(view, QUERY), start=1):
+def test_fused_score_is_the_sum_of_the_stretched_scores(view: View) -> None:
+    hits = search(view, QUERY)
+    best = {name: max(hit.places[name].score for hit in hits if name in hit.places) for name in ("lexical", "dense")}
+    lowest = min(hit.places["dense"].score for hit in hits)
+    for hit in hits:
+        words = hit.places["lexical"].score / best["lexical"] if "lexical" in hit.places else 0.0
+        meaning = (hit.places["dense"].score - lowest) / (best["dense"] - lowest)
+        assert hit.score == pytest.approx(0.4 * words + 0.6 * meaning)
+
+
+def test_score_by_ranks_is_the_sum_of_the_reciprocal_ranks(view: View) -> None:
+    found = search(view, QUERY, lexical_weight=1.0, dense_weight=1.0, constant=60.0)
+    for rank, hit in enumerate(found, start=1):
         ranks = [hit.places[name].rank for name in ("lexical", "dense") if name in hit.places]
         assert hit.score == pytest.approx(sum(1 / (60 + rank) for rank in ranks))
         assert hit.places["fused"] == Place(rank, hit.score)
@@ -71,11 +82,11 @@ def test_reranker_sees_the_documents_and_has_the_last_word(view: View) -> None:
         return [float(len(document.text)) for document in documents]
 
     [hits] = search_view(view, [QUERY], 2, None, Fusion(), rerank)
-    assert seen == [("late fee", ["a", "b", "d", "c"])]
+    assert seen == [("late fee", ["a", "b", "c", "d"])]
     assert ids(hits) == "db"
     assert hits[0].places["rerank"] == Place(1, 14.0)
     assert hits[0].score == 14.0
-    assert hits[0].places["fused"].rank == 3
+    assert hits[0].places["fused"].rank == 4
 
 
 def test_batch_of_words_vectors_and_both_answers_each_as_alone(view: View) -> None:
@@ -102,12 +113,28 @@ def test_vector_without_direction_is_refused(view: View) -> None:
         search(view, Query(vector=np.zeros(2)))
 
 
+@given(st.lists(st.floats(0.0, 20.0), min_size=2, max_size=8), st.floats(0.01, 5.0), st.integers(0, 7))
+def test_higher_score_in_one_ranking_never_moves_down_in_the_fusion(
+    scores: list[float], more: float, position: int
+) -> None:
+    def rank(values: list[float]) -> list[int]:
+        words = sorted(enumerate(values), key=lambda pair: -pair[1])
+        meaning = [(key, 1.0 - key / 10) for key in range(len(values))]
+        fused = fuse_scores({"lexical": words, "dense": meaning}, {"lexical": 0.4, "dense": 0.6})
+        return [key for key, _ in fused]
+
+    key = position % len(scores)
+    higher = [score + more if place == key else score for place, score in enumerate(scores)]
+    assert rank(higher).index(key) <= rank(scores).index(key)
+
+
 @given(st.permutations(range(8)), st.permutations(range(8)), st.integers(0, 7))
 def test_moving_up_in_one_ranking_never_moves_down_in_the_fusion(
     one: list[int], other: list[int], position: int
 ) -> None:
     def places(ranking: list[int]) -> dict[int, float]:
-        return dict(fuse_rankings({"a": ranking, "b": other}, {"a": 1.0, "b": 1.0}))
+        scored = {name: [(key, 0.0) for key in order] for name, order in (("a", ranking), ("b", other))}
+        return dict(fuse_ranks(scored, {"a": 1.0, "b": 1.0}, 60.0))
 
     key = one[position]
     better = [key, *(other_key for other_key in one if other_key != key)]
