@@ -135,8 +135,10 @@ def search_view(
     found = []
     for query, rankings in zip(queries, _rank(view, queries, limit, where, fusion), strict=True):
         if len(rankings) > 1:
-            by_ranks = fusion.constant is not None
-            fused = fuse_ranks(rankings, weights, fusion.constant or 0.0) if by_ranks else fuse_scores(rankings, weights)
+            if fusion.constant is None:
+                fused = fuse_scores(rankings, weights)
+            else:
+                fused = fuse_ranks(rankings, weights, fusion.constant)
             rankings["fused"] = fused[:limit]
         hits = _make_hits(view, rankings)
         found.append(_rerank(query.text, hits, rerank)[:k] if rerank else hits)
