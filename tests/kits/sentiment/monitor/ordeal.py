@@ -23,6 +23,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, func, select
 
 from core.config import DataConfig
+from core.deliver import deliverer
 from core.store.database import open_database, reading
 from kits.sentiment.config import AlertConfig, Channel, FeedConfig, NotifyConfig, SentimentConfig, SurgeConfig
 from kits.sentiment.feed import Record, make_item
@@ -30,7 +31,6 @@ from kits.sentiment.feed.file import FileFeed
 from kits.sentiment.item import Item
 from kits.sentiment.monitor.process import Monitor, load_reader
 from kits.sentiment.monitor.watch import WatchList
-from kits.sentiment.notify import deliver
 from kits.sentiment.reading import Reader
 from kits.sentiment.store.schema import items, metadata, outbox
 from kits.sentiment.store.store import open_store
@@ -74,7 +74,7 @@ class Trial:
     hook: str
     model: Path = STUB
     batch_rows: int = 16
-    lease_seconds: float = deliver.LEASE_MARGIN_SECONDS
+    lease_seconds: float = deliverer.LEASE_MARGIN_SECONDS
     retry_seconds: float = 0.1
     most_file_bytes: int | None = None
 
@@ -125,7 +125,7 @@ def start(trial: Trial) -> tuple[ForkServerProcess, Connection]:
 
 def run_monitor(trial: Trial, begun: Connection | None = None) -> None:
     """Take the stream in, from where it was left to its end."""
-    deliver.LEASE_MARGIN_SECONDS = trial.lease_seconds
+    deliverer.LEASE_MARGIN_SECONDS = trial.lease_seconds
     if trial.most_file_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (trial.most_file_bytes, resource.RLIM_INFINITY))
     if begun is not None:
