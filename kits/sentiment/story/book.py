@@ -252,7 +252,7 @@ class StoryBook:
     ) -> tuple[By, float] | None:
         """Whether two texts tell one story: what says so, and how alike they are."""
         overlap, shared = _overlap(grams[0], other.grams)
-        title_overlap = _overlap(grams[1], other.title_grams)[0]
+        title_overlap = _overlap(grams[1], other.title_grams)[0] if text.body or other.body else overlap
         if not (text.body and other.body):
             overlap = max(overlap, title_overlap)
         is_worded = overlap >= self._settings.min_overlap or (title_overlap >= TITLE_OVERLAP and shared >= TITLE_SHARED)

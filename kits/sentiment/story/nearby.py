@@ -13,6 +13,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from core.index.dense import searching_alone
+
 SCALE = 4_000.0  # squared, with what rounding adds in thousands of dimensions, it is below 2**24
 
 faiss.cvar.distance_compute_blas_threshold = 20  # multiply matrices from so many queries on: three times as fast
@@ -39,7 +41,8 @@ def to_whole(vectors: NDArray[np.floating]) -> Vectors:
 def find_within(vectors: Vectors, least: float) -> list[Near]:
     """For each row the earlier rows that are near, and their cosine."""
     products = vectors @ vectors.T
-    rows, others = np.nonzero(np.tril(products >= _to_product(least), k=-1))
+    rows, others = np.nonzero(products >= _to_product(least))
+    rows, others = rows[others < rows], others[others < rows]
     found: list[Near] = [[] for _ in vectors]
     for row, other, cosine in zip(rows.tolist(), others.tolist(), _cosines(products[rows, others]), strict=True):
         found[row].append((other, cosine))
@@ -72,7 +75,8 @@ class Nearby:
 
     def find(self, vectors: Vectors, least: float) -> list[Near]:
         """For each row the numbers of the near vectors, and their cosine."""
-        ends, products, places = self._index.range_search(vectors, _to_product(least) - 1)  # finds what is above
+        with searching_alone():  # for so few vectors a second thread costs more than it does
+            ends, products, places = self._index.range_search(vectors, _to_product(least) - 1)  # finds what is above
         numbers = [self._numbers[place] for place in places.tolist()]
         pairs = list(zip(numbers, _cosines(products), strict=True))
         return [pairs[start:end] for start, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
