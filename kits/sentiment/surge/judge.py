@@ -12,6 +12,7 @@ additional stories were neutral.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -21,7 +22,7 @@ from kits.sentiment.surge.chance import SPREADS, CountChance, independent_at_lea
 from kits.sentiment.surge.episode import Hit
 from kits.sentiment.surge.expect import Expectations
 from kits.sentiment.surge.grid import Grid
-from kits.sentiment.surge.signal import Evidence, Kind
+from kits.sentiment.surge.signal import Evidence, Kind, round_float
 from kits.sentiment.surge.tally import NEGATIVE, STORIES, Tally
 
 CRITICAL_CHANCE = 1e-3  # an alert is critical if its p-value is as far below the threshold
@@ -29,6 +30,18 @@ WAVE_CHANCE = 0.05  # of the waves of neutral news so many may raise an alert
 _WAVE_CORRELATION = 0.05  # between the errors on two stories of one wave, which are often about one thing
 HIGH_CHANCE = 0.25  # a sum counts only with a window at its end that is so high on so few quiet days
 CRITICAL_COUNT = 3  # or if the count is so many times what an alert needs
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """A sum that is too high, by one test; what is shown of it is put together only where it decides."""
+
+    kind: Kind
+    scale: int
+    p_value: float
+    critical: int
+    dispersion: float
+    is_critical: bool
 
 
 class Judge:
@@ -69,7 +82,8 @@ class Judge:
         found = list(self._volume(series, window))
         if is_final:
             found += self._share(series, window)
-        return min(found, key=lambda hit: hit.evidence.p_value, default=None)
+        strongest = min(found, key=lambda finding: round_float(finding.p_value), default=None)
+        return None if strongest is None else self._hit(series, window, strongest)
 
     def is_calm(self, series: str, window: int, chance: float) -> bool:
         """Whether a window has no more negative stories than happen with ``chance`` on quiet days."""
@@ -77,7 +91,7 @@ class Judge:
         expected = self._expect.volume(series, window, 1)
         return count == 0 or expected is None or expected.at_least(count) > chance
 
-    def _volume(self, series: str, window: int) -> Iterator[Hit]:
+    def _volume(self, series: str, window: int) -> Iterator[_Finding]:
         """The sums with too many negative stories."""
         level = self._expect.level(series, window)
         for scale in self._grid.scales:
@@ -91,9 +105,9 @@ class Judge:
             p_value = chance.at_least(count)
             if p_value <= level and self._wave(series, window, scale, chance).at_least(count) <= WAVE_CHANCE:
                 is_critical = p_value <= level * CRITICAL_CHANCE or count >= CRITICAL_COUNT * critical
-                yield self._hit("volume", series, window, scale, p_value, critical, chance.spread, is_critical)
+                yield _Finding("volume", scale, p_value, critical, chance.spread, is_critical)
 
-    def _share(self, series: str, window: int) -> Iterator[Hit]:
+    def _share(self, series: str, window: int) -> Iterator[_Finding]:
         """The sums of whose stories too many are negative."""
         level = self._expect.level(series, window)
         for scale in self._grid.scales:
@@ -111,7 +125,7 @@ class Judge:
             if chance is not None and p_value <= level:
                 critical = chance.smallest_beyond(level, stories, self._least)
                 is_critical = p_value <= level * CRITICAL_CHANCE
-                yield self._hit("share", series, window, scale, p_value, critical, chance.correlation, is_critical)
+                yield _Finding("share", scale, p_value, critical, chance.correlation, is_critical)
 
     def _is_high(self, series: str, window: int, scale: int) -> bool:
         """Whether the window itself has many: a peak is not to echo in the sums of quiet windows after it."""
@@ -133,17 +147,8 @@ class Judge:
     def _total(self, series: str, column: int, window: int, scale: int) -> int:
         return self._tally.total(series, column, window - scale + 1, window + 1)
 
-    def _hit(
-        self,
-        kind: Kind,
-        series: str,
-        window: int,
-        scale: int,
-        p_value: float,
-        critical: int,
-        dispersion: float,
-        is_critical: bool,
-    ) -> Hit:
+    def _hit(self, series: str, window: int, found: _Finding) -> Hit:
+        scale = found.scale
         count, stories = (self._total(series, column, window, scale) for column in (NEGATIVE, STORIES))
         volume, share = self._expect.volume(series, window, scale), self._expect.usual_share(series, window, scale)
         wave = None if volume is None else self._wave(series, window, scale, volume)
@@ -155,17 +160,17 @@ class Judge:
             stories=stories,
             expected=0.0 if volume is None else volume.mean,
             expected_given_volume=0.0 if wave is None else wave.mean,
-            critical=critical,
-            dispersion=dispersion,
+            critical=found.critical,
+            dispersion=found.dispersion,
             share=count / stories,
             expected_share=0.0 if share is None else share,
             adjusted=true_negatives(count, stories, self._errors),
-            p_value=p_value,
+            p_value=found.p_value,
             wave_p_value=1.0 if wave is None else wave.at_least(count),
             threshold=self._expect.level(series, window),
             history_windows=self._expect.windows_behind(window, scale),
         )
-        return Hit(window, kind, "critical" if is_critical else "warning", evidence.rounded())
+        return Hit(window, found.kind, "critical" if found.is_critical else "warning", evidence.rounded())
 
 
 def true_negatives(count: int, stories: int, errors: ErrorRates) -> float:

@@ -43,6 +43,15 @@ class WindowCount:
     items: int
 
 
+def round_float(value: float) -> float:
+    """A number in 6 significant digits.
+
+    >>> round_float(0.12345678)
+    0.123457
+    """
+    return float(f"{value:.6g}")
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Why an alert was raised: numbers only.
@@ -86,8 +95,8 @@ class Evidence:
 
     def rounded(self) -> Evidence:
         """Floats in 6 significant digits, so that the evidence reads the same wherever it was computed."""
-        floats = {key: float(f"{value:.6g}") for key, value in asdict(self).items() if isinstance(value, float)}
-        return Evidence(**(asdict(self) | floats))
+        values = (getattr(self, name) for name in self.__slots__)
+        return Evidence(*(round_float(value) if isinstance(value, float) else value for value in values))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values with sorted keys."""
