@@ -30,7 +30,7 @@ $(BIN)/python:
 	@$(PIP) --editable '.[dev]'
 	@touch $@ .venv/installed
 
-# Less than 90 seconds on two slow cores: training gets 30 of them, the rest is looking, judging and replaying.
+# Less than 90 seconds on two slow cores: training gets 20 of them, the rest is looking, judging and replaying.
 quickstart: .venv/installed
 	@mkdir -p quickstart
 	@echo "1. A look through the data" && $(SENTIMENT) check --data sample_data/sentiment/train.csv --test sample_data/sentiment/test.csv --out quickstart/audit

@@ -29,7 +29,6 @@ NEWS: dict[str, tuple[str, list[str], list[str]]] = {
     "guardian": ("headlines/guardian.csv", HEADLINES, DAILY),
     "cnbc": ("headlines/cnbc.csv", HEADLINES, DAILY),
     "reuters": ("reuters21578/train.jsonl", ["published_at=date"], []),
-    "reuters_after_two_weeks": ("reuters21578/train.jsonl", ["published_at=date"], ["surge.min_history_days=14"]),
 }
 STRENGTHS = "1.5,2,3,5,8"
 
