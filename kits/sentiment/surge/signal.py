@@ -95,8 +95,9 @@ class Evidence:
 
     def rounded(self) -> Evidence:
         """Floats in 6 significant digits, so that the evidence reads the same wherever it was computed."""
-        values = (getattr(self, name) for name in self.__slots__)
-        return Evidence(*(round_float(value) if isinstance(value, float) else value for value in values))
+        given = {name: getattr(self, name) for name in self.__slots__}
+        rounded: dict[str, Any] = {k: round_float(v) if isinstance(v, float) else v for k, v in given.items()}
+        return Evidence(**rounded)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values with sorted keys."""
