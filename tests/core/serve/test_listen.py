@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -26,6 +27,12 @@ def test_address_that_others_can_reach_needs_a_key(host: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
 def test_this_machine_s_own_address_needs_none(host: str) -> None:
     check_address(host, has_keys=False)
+
+
+def test_answers_do_not_wait_for_an_acknowledgement() -> None:
+    """asyncio switches Nagle's algorithm off only where the listener names its protocol."""
+    with bind(ServeConfig(port=0)) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 def test_address_in_use_is_said_in_one_line_with_the_fix() -> None:
