@@ -5,7 +5,7 @@ Scores come back in the order the texts went in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy, deepcopy
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
-from torch import nn
+from torch import Tensor
 
 from core.console import progress
 from core.data.batch import Tokens, collate, sorted_batches, tight_batches, tokenize
@@ -24,6 +24,7 @@ from core.data.example import Task, Text
 from core.errors import ModelError
 from core.model.backbone import check_length, load_config, load_encoder, load_tokenizer
 from core.model.heads import TextClassifier
+from core.predict.parallel import map_batches
 from core.runtime import choose_device, choose_precision
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -168,9 +169,7 @@ def _with_scaled_heads(model: TextClassifier, factors: Sequence[float]) -> TextC
 def score_tokens(model: TextClassifier, tokens: Tokens, batch_size: int) -> list[NDArray[np.float32]]:
     """Logits of each task for tokenised rows, ``(rows, labels)`` float32 each, in their order."""
     outputs = [np.zeros((len(tokens), len(task.labels)), dtype=np.float32) for task in model.tasks]
-    for rows, batch in _batches(model, tokens, batch_size, "Scoring"):
-        for output, logits in zip(outputs, model(**batch), strict=True):
-            output[rows] = logits.float().cpu().numpy()
+    _fill(model, tokens, batch_size, "Scoring", outputs, lambda batch: model(**batch))
     return outputs
 
 
@@ -179,33 +178,53 @@ def read_tokens(
 ) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
     """What ``score_tokens`` and ``embed_tokens`` give, out of one pass."""
     outputs = [np.zeros((len(tokens), len(task.labels)), dtype=np.float32) for task in model.tasks]
-    states = np.zeros((len(tokens), int(model.encoder.config.hidden_size)), dtype=np.float32)  # type: ignore[union-attr, arg-type]
-    for rows, batch in _batches(model, tokens, batch_size, "Reading"):
+    states = _no_states(model, tokens)
+
+    def read(batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
         pooled = model.embed(**batch)
-        states[rows] = pooled.cpu().numpy()
-        for output, logits in zip(outputs, model.decide(pooled), strict=True):
-            output[rows] = logits.float().cpu().numpy()
+        return pooled, *model.decide(pooled)
+
+    _fill(model, tokens, batch_size, "Reading", [states, *outputs], read)
     return outputs, states
 
 
 def embed_tokens(model: TextClassifier, tokens: Tokens, batch_size: int) -> NDArray[np.float32]:
     """Mean-pooled states for tokenised rows, ``(rows, hidden)`` float32, in their order."""
-    output = np.zeros((len(tokens), int(model.encoder.config.hidden_size)), dtype=np.float32)  # type: ignore[union-attr, arg-type]
-    for rows, batch in _batches(model, tokens, batch_size, "Embedding"):
-        output[rows] = model.embed(**batch).cpu().numpy()
-    return output
+    states = _no_states(model, tokens)
+    _fill(model, tokens, batch_size, "Embedding", [states], lambda batch: (model.embed(**batch),))
+    return states
 
 
-def _batches(model: nn.Module, tokens: Tokens, batch_size: int, title: str) -> Any:
+def _no_states(model: TextClassifier, tokens: Tokens) -> NDArray[np.float32]:
+    return np.zeros((len(tokens), int(model.encoder.config.hidden_size)), dtype=np.float32)  # type: ignore[union-attr, arg-type]
+
+
+def _fill(
+    model: TextClassifier,
+    tokens: Tokens,
+    batch_size: int,
+    title: str,
+    outputs: Sequence[NDArray[np.float32]],
+    forward: Callable[[dict[str, Tensor]], tuple[Tensor, ...]],
+) -> None:
+    """Write what ``forward`` makes of each batch into the rows of ``outputs``."""
     was_training = model.training
     model.eval()
     device = next(model.parameters()).device
-    pad_id = getattr(model.encoder.config, "pad_token_id", 0) or 0  # type: ignore[union-attr]
+    pad_id = int(getattr(model.encoder.config, "pad_token_id", 0) or 0)  # type: ignore[union-attr, arg-type]
+
+    def work(rows: NDArray[np.int64]) -> int:
+        with torch.inference_mode():
+            batch = {k: v.to(device) for k, v in collate(tokens, rows, pad_id).items()}
+            for output, result in zip(outputs, forward(batch), strict=True):
+                output[rows] = result.float().cpu().numpy()
+        return len(rows)
+
     batches = tight_batches if device.type == "cpu" else sorted_batches
+    plan = list(batches(tokens.lengths, batch_size))
     try:
-        with torch.inference_mode(), progress(title, len(tokens)) as tick:
-            for rows in batches(tokens.lengths, batch_size):
-                yield rows, {k: v.to(device) for k, v in collate(tokens, rows, int(pad_id)).items()}
-                tick(len(rows))
+        with progress(title, len(tokens)) as tick:
+            for count in map_batches(work, plan) if device.type == "cpu" else map(work, plan):
+                tick(count)
     finally:
         model.train(was_training)

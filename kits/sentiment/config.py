@@ -23,7 +23,7 @@ class FeedConfig(Section):
     """How items are fetched."""
 
     poll_seconds: float = Field(60.0, title="Time between two looks at a feed that does not push", gt=0)
-    batch_rows: int = Field(256, title="Items taken in with one transaction", ge=1)
+    batch_rows: int = Field(512, title="Items taken in with one transaction", ge=1)
     fetch_seconds: float = Field(10.0, title="A fetch that takes longer is given up", gt=0)
     fetch_max_bytes: int = Field(5_000_000, title="A larger document is refused", ge=1024)
     allow_private: bool = Field(False, title="Fetch also from private and local addresses")
