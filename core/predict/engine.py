@@ -212,9 +212,11 @@ def _fill(
     model.eval()
     device = next(model.parameters()).device
     pad_id = int(getattr(model.encoder.config, "pad_token_id", 0) or 0)  # type: ignore[union-attr, arg-type]
+    # Whether to cast belongs to a thread; each batch may have one of its own.
+    dtype, is_cast = torch.get_autocast_dtype(device.type), torch.is_autocast_enabled(device.type)
 
     def work(rows: NDArray[np.int64]) -> int:
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast(device.type, dtype, is_cast):
             batch = {k: v.to(device) for k, v in collate(tokens, rows, pad_id).items()}
             for output, result in zip(outputs, forward(batch), strict=True):
                 output[rows] = result.float().cpu().numpy()

@@ -23,6 +23,7 @@
     }
     parts.push(text.slice(position));
     element.replaceChildren(...parts);
+    return parts.length > 1;
   }
 
   function clear(article) {
@@ -33,6 +34,8 @@
 
   async function explain(button) {
     const article = button.closest("article");
+    const said = article.querySelector("[data-said]");
+    said.textContent = "";
     if (button.getAttribute("aria-pressed") === "true") {
       clear(article);
       button.setAttribute("aria-pressed", "false");
@@ -46,11 +49,14 @@
       const title = article.querySelector("[data-title]");
       const body = article.querySelector("[data-body]");
       // JavaScript counts UTF-16 units, the server counts characters.
-      if (title) markUp(title, inUnits(title.textContent, words.title), button.dataset);
-      if (body) markUp(body, inUnits(body.textContent, words.body), button.dataset);
+      const marked = [
+        title && markUp(title, inUnits(title.textContent, words.title), button.dataset),
+        body && markUp(body, inUnits(body.textContent, words.body), button.dataset),
+      ];
+      if (!marked.some(Boolean)) said.textContent = button.dataset.none;
       button.setAttribute("aria-pressed", "true");
     } catch {
-      button.title = "…";
+      said.textContent = button.dataset.failed;
     } finally {
       button.disabled = false;
     }

@@ -117,6 +117,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "why": ("Which words?", "依据哪些词？"),
     "why_towards": ("speaks for negative", "支持负面"),
     "why_against": ("speaks against it", "反对负面"),
+    "why_none": ("no single word decides", "没有哪个词单独起决定作用"),
+    "why_failed": ("no answer; try again", "没有答复，请重试"),
     "correct": ("Wrong? It is", "判断有误？应为"),
     "corrected": ("corrected to {sentiment}", "已更正为{sentiment}"),
     "same_text": ("the same text", "内容相同"),

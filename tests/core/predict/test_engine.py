@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -223,6 +225,24 @@ def test_scaled_encoder_multiplies_the_logits_of_each_task_and_leaves_the_first_
         np.testing.assert_allclose(factor * mine, theirs, rtol=1e-5, atol=1e-6)
     for mine, again in zip(before, encoder.logits(DATA.texts), strict=True):
         np.testing.assert_array_equal(mine, again)
+
+
+def test_every_batch_is_cast_as_its_caller_asks(encoder: EncoderClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    forward = TextClassifier.forward
+
+    def note(model: TextClassifier, **batch: Any) -> tuple[torch.Tensor, ...]:
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return forward(model, **batch)
+
+    monkeypatch.setattr(TextClassifier, "forward", note)
+    tokens = tokenize(encoder.tokenizer, DATA.texts, 32)
+    for wanted in (True, False):
+        with torch.autocast("cpu", torch.bfloat16, wanted):
+            score_tokens(encoder.model, tokens, 2)
+        assert len(seen) > 2
+        assert set(seen) == {wanted}
+        seen.clear()
 
 
 def test_scoring_leaves_a_model_in_training_as_it_was(encoder: EncoderClassifier) -> None:

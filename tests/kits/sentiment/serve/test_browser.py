@@ -146,6 +146,27 @@ def test_every_page_fits_its_screen_and_can_be_read(
 
 
 @pytest.mark.slow
+def test_story_says_so_when_no_word_decides_or_no_answer_comes(browser: Browser, tmp_path: Path, model: Path) -> None:
+    with visiting(browser, tmp_path, 1, Scoring.load(model)) as visit:
+        page = visit.page
+        with transaction(visit.store.engine) as connection:
+            story = connection.execute(select(stories.c.key).limit(1)).scalar_one()
+        visit.open(f"/page/stories/{story}")
+        button, said = page.locator("[data-words]").first, page.locator("[data-said]").first
+        weak = {"title": [{"start": 0, "end": 3, "effect": 0.009}], "body": []}
+        page.route("**/words", lambda route: route.fulfill(json=weak))
+        button.click()
+        expect(said).to_have_text("no single word decides")
+        button.click()
+        expect(said).to_have_text("")
+        page.unroute("**/words")
+        page.route("**/words", lambda route: route.fulfill(status=503))
+        button.click()
+        expect(said).to_have_text("no answer; try again")
+        expect(button).to_have_attribute("aria-pressed", "false")
+
+
+@pytest.mark.slow
 def test_everything_can_be_done_by_keyboard(browser: Browser, tmp_path: Path) -> None:
     with visiting(browser, tmp_path, 2) as visit:
         page = visit.page
