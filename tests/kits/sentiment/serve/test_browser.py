@@ -164,6 +164,8 @@ def test_story_says_so_when_no_word_decides_or_no_answer_comes(browser: Browser,
         button.click()
         expect(said).to_have_text("no answer; try again")
         expect(button).to_have_attribute("aria-pressed", "false")
+        assert [fault for fault in visit.faults if "503" not in fault] == []
+        visit.faults.clear()
 
 
 @pytest.mark.slow
