@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kits.recommender.config import RecommenderConfig
     from kits.recommender.event import Event, Impression, Item
-    from kits.recommender.predict import Neighbour, Ranking, Recommendation, Recommender
+    from kits.recommender.model.recommender import Neighbour, Ranking, Recommendation, Recommender
     from kits.recommender.train import train_model
 
 _HOMES = {
     "Event": "kits.recommender.event",
     "Impression": "kits.recommender.event",
     "Item": "kits.recommender.event",
-    "Neighbour": "kits.recommender.predict",
-    "Ranking": "kits.recommender.predict",
-    "Recommendation": "kits.recommender.predict",
-    "Recommender": "kits.recommender.predict",
+    "Neighbour": "kits.recommender.model.recommender",
+    "Ranking": "kits.recommender.model.recommender",
+    "Recommendation": "kits.recommender.model.recommender",
+    "Recommender": "kits.recommender.model.recommender",
     "RecommenderConfig": "kits.recommender.config",
     "train_model": "kits.recommender.train",
 }

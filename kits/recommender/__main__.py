@@ -38,7 +38,7 @@ VERBS = {
         ("model", "data", "items", "map", "label", "report"), ("model",),
     ),
     "predict": Verb(
-        "kits.recommender.command:predict", "Write a list for every user of a table.",
+        "kits.recommender.predict:predict", "Write a list for every user of a table.",
         ("model", "data", "map", "out", "k"), ("model",),
     ),
     "recommend": Verb(
@@ -53,7 +53,7 @@ VERBS = {
         "kits.recommender.serve.server:run", "Serve the API and the page.", ("model", "store"),
     ),
     "promote": Verb(
-        "kits.recommender.handover:run", "Let a running server go over to a newer model, if the latest log agrees.",
+        "kits.recommender.promote:run", "Let a running server go over to a newer model, if the latest log agrees.",
         ("model", "store", "force"), ("model",),
     ),
     "key": Verb(

@@ -17,9 +17,9 @@ from core.data.table import hide_password
 from core.errors import ConfigError, DataError
 from kits.recommender.config import LogConfig, RecommenderConfig, read_config
 from kits.recommender.event import EVENT_WEIGHTS, Event, Item
-from kits.recommender.log import Log, make_log
-from kits.recommender.mind import is_mind, read_mind
-from kits.recommender.movielens import is_movielens, read_movielens
+from kits.recommender.log.behaviour import Log, make_log
+from kits.recommender.log.mind import is_mind, read_mind
+from kits.recommender.log.movielens import is_movielens, read_movielens
 
 ITEM_COLUMNS = (
     Column("item_id", "id", "Key of the item", ("id", "item", "sku", "news_id", "product_id", "商品编号", "物品编号")),
@@ -224,7 +224,7 @@ def check(*, data: Sequence[str], out: Path | None = None, as_json: bool = False
         as_json: The result is printed as JSON by the caller; show no table.
         options: As ``read_config`` takes them.
     """
-    from kits.recommender.audit import audit_log, write_audit
+    from kits.recommender.log.audit import audit_log, write_audit
 
     config = read_config(data=data, **options)
     log = load(config)

@@ -15,13 +15,13 @@ from core.model.bundle import read_document
 from kits.recommender.config import read_config
 from kits.recommender.data import load
 from kits.recommender.event import Event
-from kits.recommender.judge import Verdict
-from kits.recommender.learn import ALL, judge_windows, verdict_document
-from kits.recommender.lists import between, make_lists
-from kits.recommender.log import Log
-from kits.recommender.predict import Recommender
-from kits.recommender.replay import replay
-from kits.recommender.report import CHINESE, ENGLISH, draw_verdict, make_tiles, score_rows
+from kits.recommender.learn.cut import between, make_lists
+from kits.recommender.learn.judge import Verdict
+from kits.recommender.learn.replay import replay
+from kits.recommender.learn.report import CHINESE, ENGLISH, draw_verdict, make_tiles, score_rows
+from kits.recommender.learn.run import ALL, judge_windows, verdict_document
+from kits.recommender.log.behaviour import Log
+from kits.recommender.model.recommender import Recommender
 
 
 def evaluate_model(recommender: Recommender, log: Log) -> dict[str, Verdict]:

@@ -1,166 +1,159 @@
-"""Fits the ranker, promotes it only if a still later window agrees, and says when clicks look too easy."""
+"""The verb ``promote``: a newer model takes over from the one that serves, unless the latest log speaks against it.
+
+Both rank the lists that were shown after either was trained, each as of its moment: a model that
+was trained last night has to prove itself on this morning's clicks, which it cannot have seen.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import reduce
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from core.console import say
+from core.errors import DataError, ModelError
 from core.evaluate.bootstrap import Difference
-from core.evaluate.listwise import interval, lead, list_auc, mean_by_user
-from kits.recommender.climb import CHOSEN_BY, Rung, judge, tower_epochs
-from kits.recommender.config import RecommenderConfig
-from kits.recommender.feature import FEATURES, MODEL_SCORE, fill_texts
-from kits.recommender.fit import fit_towers, score_lists
-from kits.recommender.rank import Ranker, fit_ranker
-from kits.recommender.replay import Replayed, as_newcomers
-from kits.recommender.tower import Floats, Tower
-from kits.recommender.window import Windows, join
+from core.evaluate.listwise import judge_lists, lead
+from kits.recommender.config import read_config
+from kits.recommender.event import Event, Impression
+from kits.recommender.log.behaviour import Log, make_log
+from kits.recommender.model.recommender import Recommender
+from kits.recommender.store.store import RecommenderStore, open_store
 
-LEAK_AUC = 0.97  # what people click is never told so well by one thing that was known before
+FEWEST_LISTS = 100
+METRIC = "ndcg@10"
 
 
 @dataclass(frozen=True, slots=True)
-class Promotion:
-    """Whether the ranker may go into service.
+class Trial:
+    """How two models did on the same lists.
 
     Attributes:
-        ranker: As fitted; None where none was.
-        is_promoted: Whether it is used.
-        reason: Why, in a sentence.
-        selected: Its lead over the towers alone where it was stopped.
-        checked: Its lead in the window after that.
+        lists: With something clicked and something not.
+        users: Whose.
+        old: nDCG@10 of the model that serves, the mean over users.
+        new: Of the other one.
+        lead: The second less the first, with its 95 % interval over users; None without a list.
     """
 
-    ranker: Ranker | None
-    is_promoted: bool
-    reason: str
-    selected: Difference | None = None
-    checked: Difference | None = None
+    lists: int
+    users: int
+    old: float
+    new: float
+    lead: Difference | None
 
 
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """A reason to distrust the clicks or the model.
+def run(
+    *,
+    model: Path,
+    store: str | None = None,
+    force: bool = False,
+    config: Path | None = None,
+    set: list[str] | None = None,
+    seed: int | None = None,
+    as_json: bool = False,
+) -> dict[str, Any]:
+    """The verb: try the model on the latest lists, then ask the server to go over to it.
 
-    Attributes:
-        kind: ``leak`` or ``chance``.
-        message: For people.
+    Raises:
+        ModelError: The model is none, or the log speaks against it.
+        DataError: Too few lists are newer than the model.
+        StoreError: The database cannot be reached.
     """
-
-    kind: str
-    message: str
-
-
-def promote(windows: Windows, rung: Rung, config: RecommenderConfig) -> tuple[Promotion, list[Alarm]]:
-    """Fit the ranker on out-of-fold scores of the towers, and look at it in later windows."""
-    ranked, first = out_of_fold(windows, rung, config)
-    select, check, select_first = (
-        with_scores(data, rung.texts, rung.tower)
-        for data in (windows.select, windows.check, as_newcomers(windows.select, windows.catalog))
-    )
-    alarms = find_alarms(select, rung, config)
-    if not config.rank.is_on or not len(ranked):
-        return Promotion(None, False, "the ranker is off" if len(ranked) else "no lists to rank by"), alarms
-    newcomers = (first.lists, select_first.lists)
-    ranker = fit_ranker(ranked.lists, select.lists, config.rank, config.seed, newcomers)
-    return decide(ranker, select, check, config), alarms
+    settings = read_config(config=config, set=set, seed=seed)
+    opened = open_store(store or settings.store.url)
+    candidate = Recommender.load(model)
+    trial = None
+    if (folder := opened.active_model()) is not None:
+        trial = try_models(Recommender.load(folder), candidate, read_log(opened))
+        _judge(trial, force)
+    opened.want_model(str(model.resolve()), "promote", datetime.now(UTC))
+    opened.engine.dispose()
+    say(f"Asked for: {model} ({candidate.version[:12]}); a running server goes over to it within seconds")
+    return {"model": str(model), "version": candidate.version, "trial": trial and _plain(trial)}
 
 
-def decide(ranker: Ranker, select: Replayed, check: Replayed, config: RecommenderConfig) -> Promotion:
-    """Promote a ranker unless the later window contradicts the earlier one.
+def read_log(store: RecommenderStore) -> Log:
+    """What the server has kept."""
+    changes = store.changes(0, "")
+    return make_log({item.item_id: item for item, _ in changes.items}, [event for _, event in changes.events])
 
-    It is contradicted where its lead over the towers is gone, or where so much less is left of it
-    that even the upper end of its interval is below half of what was promised.
+
+def try_models(old: Recommender, new: Recommender, log: Log) -> Trial:
+    """Rank the same lists with both models, each list as of its moment.
+
+    Args:
+        old: The model that serves.
+        new: The other one.
+        log: What came after; lists from before either was trained are left out.
     """
-    selected, checked = (_lead(ranker, data, config) for data in (select, check))
-    if not len(check):
-        return Promotion(ranker, False, "refused: there is no later window to check it in", selected)
-    shown = f"{CHOSEN_BY} {selected.value:+.4f} over the towers where it was chosen, {checked.value:+.4f} later"
-    if selected.value <= 0:
-        return Promotion(ranker, False, f"refused: no better than the towers ({shown})", selected, checked)
-    if checked.value <= 0 or checked.high < selected.value / 2:
-        return Promotion(ranker, False, f"refused: a later window contradicts it ({shown})", selected, checked)
-    return Promotion(ranker, True, f"promoted: {shown}", selected, checked)
+    for item in log.items.values():
+        for model in (old, new):
+            if item.item_id not in model.catalog:
+                model.put_items([item])
+    since = max(old.tally.clock, new.tally.clock)
+    shown = [one for one in log.impressions if one.at.timestamp() > since]
+    both: list[Event | Impression] = [*log.events, *shown]
+    happened = sorted(both, key=lambda one: (one.at, isinstance(one, Event)))
+    ends = {id(model): model.tally.clock for model in (old, new)}
+    scores: tuple[list[float], list[float]] = ([], [])
+    clicks: list[bool] = []
+    sizes, users = [], []
+    for one in happened:
+        if isinstance(one, Event):
+            for model in (old, new):
+                if one.at.timestamp() > ends[id(model)] and one.item_id in model.catalog:
+                    model.observe(one)
+            continue
+        kept = [place for place, item in enumerate(one.item_ids) if item in old.catalog and item in new.catalog]
+        if 0 < sum(one.clicks[place] for place in kept) < len(kept):
+            for model, found in zip((old, new), scores, strict=True):
+                found.extend(_rank(model, one, kept))
+            clicks += [one.clicks[place] for place in kept]
+            sizes.append(len(kept))
+            users.append(one.user_id)
+        for model in (old, new):
+            for place in kept:
+                model.observe(Event(one.user_id, one.item_ids[place], "show", one.at, position=place + 1))
+    if not sizes:
+        return Trial(0, 0, 0.0, 0.0, None)
+    judged = [judge_lists(np.array(one), np.array(clicks), np.array(sizes), users) for one in scores]
+    first, second = judged[0].users[METRIC], judged[1].users[METRIC]
+    return Trial(len(sizes), len(first), float(first.mean()), float(second.mean()), lead(second, first))
 
 
-def find_alarms(select: Replayed, rung: Rung, config: RecommenderConfig) -> list[Alarm]:
-    """Features that explain clicks too well, and a model that explains them no better than chance."""
-    alarms = []
-    for place, name in enumerate(FEATURES):
-        values = select.lists.features[:, place].astype(np.float64)
-        unknown = np.isnan(values)
-        ends = (np.nanmin(values, initial=0.0) - 1.0, np.nanmax(values, initial=0.0) + 1.0)
-        aucs = [_mean_auc(select, np.where(unknown, end, values)) for end in ends]  # not known may mean little or much
-        auc = max(max(found, 1 - found) for found in aucs)
-        if auc >= LEAK_AUC:
-            alarms.append(
-                Alarm(
-                    "leak",
-                    f"{name} alone tells clicks with an AUC of {auc:.3f}: something of what follows the "
-                    "click stands before it; look at the times of events and lists",
-                )
-            )
-    bounds = interval(rung.judged.users["auc"], config.evaluate.bootstrap_samples, config.seed)
-    if bounds.low <= 0.5:
-        alarms.append(
-            Alarm(
-                "chance",
-                f"the AUC of the towers is {rung.judged.mean('auc'):.3f} ({bounds.low:.3f} to {bounds.high:.3f}), no "
-                "better than chance for certain: are items and events of the same site, and are the texts there?",
-            )
+def _rank(model: Recommender, shown: Impression, kept: list[int]) -> list[float]:
+    items = [shown.item_ids[place] for place in kept]
+    scores: list[float] = model.rank(model.user(shown.user_id), items, shown.at).scores.tolist()
+    return scores
+
+
+def _judge(trial: Trial, force: bool) -> None:
+    """Refuse what the log speaks against, or says too little of.
+
+    Raises:
+        ModelError: The model is certainly worse.
+        DataError: There are too few lists to say.
+    """
+    if trial.lead is not None and trial.lead.high < 0:
+        shown = f"{METRIC} {trial.new:.4f} against {trial.old:.4f} on {trial.lists} lists"
+        raise ModelError(
+            "the latest log speaks against this model", got=shown, fix="look at its report; keep the old one"
         )
-    return alarms
+    if trial.lists < FEWEST_LISTS and not force:
+        raise DataError(
+            "too few lists are newer than the model to judge it",
+            got=f"{trial.lists}",
+            expected=f"at least {FEWEST_LISTS} with something clicked",
+            fix="wait for them, or --force",
+        )
 
 
-def out_of_fold(windows: Windows, rung: Rung, config: RecommenderConfig) -> tuple[Replayed, Replayed]:
-    """The ranker's lists, each stretch scored by towers trained on what lies before it.
-
-    Returns:
-        The lists, and the same as if nothing were known of their users.
-    """
-    ranked, folds = windows.ranked, config.rank.folds
-    if not len(ranked):
-        return ranked, ranked
-    cuts = np.quantile(ranked.at, np.linspace(0, 1, folds + 1)[1:-1]) if folds > 1 else np.zeros(0)
-    stretch = np.searchsorted(cuts, ranked.at, side="right")
-    before, known, first = windows.early, list[Replayed](), list[Replayed]()
-    for number in range(folds):
-        own = ranked.take(stretch == number)
-        if len(own) and len(before):
-            tower, _ = fit_towers(rung.texts, before, config, epochs=tower_epochs(len(before), config))
-            known.append(with_scores(own, rung.texts, tower))
-            first.append(with_scores(as_newcomers(own, windows.catalog), rung.texts, tower))
-        before = join(before, own)
-    none = ranked.take(np.zeros(len(ranked), dtype=bool))
-    return reduce(join, known, none), reduce(join, first, none)
-
-
-def with_scores(data: Replayed, texts: Floats, tower: Tower) -> Replayed:
-    """The lists with the features that come from texts and towers."""
-    features = data.lists.features.copy()
-    starts = data.starts
-    for number, (history, weights) in enumerate(zip(data.histories, data.history_weights, strict=True)):
-        rows = slice(starts[number], starts[number + 1])
-        fill_texts(features[rows], texts, history, weights, data.items[rows])
-    features[:, MODEL_SCORE] = score_lists(tower, texts, data)
-    return replace(data, lists=replace(data.lists, features=features))
-
-
-def final_scores(ranker: Ranker | None, data: Replayed) -> NDArray[np.float64]:
-    """What lists are ordered by: the ranker's scores, or the towers' where there is none."""
-    features: Floats = data.lists.features
-    return ranker.score(features) if ranker is not None else features[:, MODEL_SCORE].astype(np.float64)
-
-
-def _lead(ranker: Ranker, data: Replayed, config: RecommenderConfig) -> Difference:
-    if not len(data):
-        return Difference(0.0, 0.0, 0.0, 0.0)
-    a, b = (judge(data, final_scores(own, data), config.seed).users[CHOSEN_BY] for own in (ranker, None))
-    return lead(a, b, config.evaluate.bootstrap_samples, config.seed)
-
-
-def _mean_auc(data: Replayed, scores: NDArray[np.float64]) -> float:
-    return float(mean_by_user(list_auc(scores, data.clicks, data.lists.sizes), data.users).mean())
+def _plain(trial: Trial) -> dict[str, Any]:
+    found = {"lists": trial.lists, "users": trial.users, "old": round(trial.old, 4), "new": round(trial.new, 4)}
+    if trial.lead is None:
+        return found
+    return found | {"interval": [round(trial.lead.low, 4), round(trial.lead.high, 4)]}

@@ -8,8 +8,8 @@ from typing import Any
 
 from core.console import show_table
 from core.errors import ConfigError
-from kits.recommender.listing import Listed, Wish, make_list
-from kits.recommender.predict import Recommender
+from kits.recommender.listing.make import Listed, Wish, make_list
+from kits.recommender.model.recommender import Recommender
 
 MOST = 1_000
 

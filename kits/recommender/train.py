@@ -8,12 +8,12 @@ from typing import Any
 from core.console import say, show_table
 from core.evaluate.sheet import write_page
 from core.model.bundle import check_target, new_bundle, write_document
-from kits.recommender.climb import CHOSEN_BY
 from kits.recommender.config import RecommenderConfig, read_config
 from kits.recommender.data import load
-from kits.recommender.folder import save_recommender
-from kits.recommender.learn import Learned, learn
-from kits.recommender.report import draw_report, score_rows, write_card
+from kits.recommender.learn.climb import CHOSEN_BY
+from kits.recommender.learn.report import draw_report, score_rows, write_card
+from kits.recommender.learn.run import Learned, learn
+from kits.recommender.model.folder import save_recommender
 
 
 def train_model(config: RecommenderConfig, out: Path) -> Learned:

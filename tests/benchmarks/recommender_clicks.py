@@ -28,13 +28,13 @@ from core.model.backbone import load_encoder, load_tokenizer, resolve_backbone
 from core.model.heads import TextClassifier
 from core.model.latent import fit_latent
 from kits.recommender.config import RecommenderConfig
-from kits.recommender.feature import FEATURES
-from kits.recommender.fit import fit_towers, start_tower
-from kits.recommender.rank import Lists
-from kits.recommender.replay import Replayed
-from kits.recommender.text import as_language_model, open_backbone
-from kits.recommender.tower import Floats, Tower
-from kits.recommender.tune import tokenize_items, tune_encoder
+from kits.recommender.learn.fit import fit_towers, start_tower
+from kits.recommender.learn.replay import Replayed
+from kits.recommender.learn.tune import tokenize_items, tune_encoder
+from kits.recommender.model.feature import FEATURES
+from kits.recommender.model.rank import Lists
+from kits.recommender.model.text import as_language_model, open_backbone
+from kits.recommender.model.tower import Floats, Tower
 from tests.benchmarks.measuring import data_folder
 
 SEED = 2024

@@ -28,7 +28,7 @@ from core.serve.key import make_key
 from core.serve.listen import bind, make_server
 from core.store.database import reading, transaction
 from kits.recommender.config import RecommenderConfig
-from kits.recommender.living import Living
+from kits.recommender.live.living import Living
 from kits.recommender.serve.server import make_app
 from kits.recommender.store.schema import api_keys, events, items
 from kits.recommender.store.store import open_store

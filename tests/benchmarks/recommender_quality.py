@@ -26,11 +26,11 @@ import numpy as np
 from core.evaluate.listwise import interval
 from kits.recommender.config import RecommenderConfig, read_config
 from kits.recommender.data import load
-from kits.recommender.judge import judge_rankings
-from kits.recommender.learn import Learned, learn
-from kits.recommender.log import Log
-from kits.recommender.promote import decide, final_scores, find_alarms, out_of_fold, with_scores
-from kits.recommender.rank import fit_ranker
+from kits.recommender.learn.gate import decide, final_scores, find_alarms, out_of_fold, with_scores
+from kits.recommender.learn.judge import judge_rankings
+from kits.recommender.learn.run import Learned, learn
+from kits.recommender.log.behaviour import Log
+from kits.recommender.model.rank import fit_ranker
 from tests.benchmarks.measuring import data_folder
 
 SAMPLE = Path(__file__).parents[2] / "sample_data" / "recommender"

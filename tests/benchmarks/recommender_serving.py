@@ -31,17 +31,17 @@ from core.model.latent import fit_latent
 from core.serve.key import make_key
 from core.serve.listen import bind, make_server
 from core.store.database import transaction
-from kits.recommender.catalog import Catalog
 from kits.recommender.config import RecommenderConfig
 from kits.recommender.event import Event, Item
-from kits.recommender.feature import COLUMN
-from kits.recommender.living import Living
-from kits.recommender.predict import Recommender
-from kits.recommender.rank import Lists, Ranker, fit_ranker
+from kits.recommender.live.living import Living
+from kits.recommender.model.feature import COLUMN
+from kits.recommender.model.rank import Lists, Ranker, fit_ranker
+from kits.recommender.model.recommender import Recommender
+from kits.recommender.model.tower import plain_tower
 from kits.recommender.serve.server import make_app
+from kits.recommender.state.catalog import Catalog
 from kits.recommender.store.schema import api_keys
 from kits.recommender.store.store import open_store
-from kits.recommender.tower import plain_tower
 from tests.benchmarks.recommender_kills import wait_until_ready
 from tests.kits.recommender.shop import make_items
 

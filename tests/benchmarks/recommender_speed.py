@@ -21,15 +21,15 @@ from core.model.backbone import load_encoder, load_tokenizer, resolve_backbone
 from core.model.heads import TextClassifier
 from core.model.tuning import apply_tuning
 from core.runtime import choose_precision, seed_everything
-from kits.recommender.climb import item_texts, judge
 from kits.recommender.config import RecommenderConfig, read_config
 from kits.recommender.data import load
-from kits.recommender.fit import Batch, Towers, list_loss, make_batch, score_lists, start_tower
-from kits.recommender.replay import Replayed
-from kits.recommender.text import as_language_model, open_backbone
-from kits.recommender.tower import Floats
-from kits.recommender.tune import budget_batches, make_optimizer, read_items, tokenize_items, tune_steps
-from kits.recommender.window import join, open_windows
+from kits.recommender.learn.climb import item_texts, judge
+from kits.recommender.learn.fit import Batch, Towers, list_loss, make_batch, score_lists, start_tower
+from kits.recommender.learn.replay import Replayed
+from kits.recommender.learn.tune import budget_batches, make_optimizer, read_items, tokenize_items, tune_steps
+from kits.recommender.learn.window import join, open_windows
+from kits.recommender.model.text import as_language_model, open_backbone
+from kits.recommender.model.tower import Floats
 from tests.benchmarks.recommender_quality import SAMPLE
 
 MOST_SCORED = 3000

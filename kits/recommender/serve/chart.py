@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kits.recommender.config import DiversifyConfig
-from kits.recommender.frontier import Point
+from kits.recommender.listing.frontier import Point
 
 MARGIN, ROOM_PERCENT = 0.08, 9.0
 

@@ -8,12 +8,12 @@ import numpy as np
 from sqlalchemy import and_, case, func, select
 
 from core.store.database import reading
-from kits.recommender.bucket import Difference, Outcome, compare_buckets
 from kits.recommender.config import DiversifyConfig
 from kits.recommender.event import EVENT_WEIGHTS, Item
-from kits.recommender.frontier import Case, Point, trace_frontier
-from kits.recommender.listing import make_pool
-from kits.recommender.predict import Recommender
+from kits.recommender.listing.bucket import Difference, Outcome, compare_buckets
+from kits.recommender.listing.frontier import Case, Point, trace_frontier
+from kits.recommender.listing.make import make_pool
+from kits.recommender.model.recommender import Recommender
 from kits.recommender.store.schema import events, impressions
 from kits.recommender.store.store import RecommenderStore
 

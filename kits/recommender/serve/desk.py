@@ -13,13 +13,13 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from core.serve.page import Pages
-from kits.recommender.bucket import choose_bucket, settings_of
-from kits.recommender.candidate import Filter
 from kits.recommender.config import DiversifyConfig, RecommenderConfig
-from kits.recommender.frontier import Point
-from kits.recommender.listing import Listed, Wish, make_list
-from kits.recommender.living import Living
-from kits.recommender.predict import Recommender
+from kits.recommender.listing.bucket import choose_bucket, settings_of
+from kits.recommender.listing.frontier import Point
+from kits.recommender.listing.make import Listed, Wish, make_list
+from kits.recommender.live.living import Living
+from kits.recommender.model.candidate import Filter
+from kits.recommender.model.recommender import Recommender
 from kits.recommender.serve.counts import measure_frontier
 from kits.recommender.serve.keeper import Keeper
 from kits.recommender.store.store import Shown

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from core.errors import KitError
 from core.serve.log import log
-from kits.recommender.living import Living
-from kits.recommender.predict import Recommender
+from kits.recommender.live.living import Living
+from kits.recommender.model.recommender import Recommender
 from kits.recommender.store.store import Shown
 
 WRITE_SECONDS = 0.25

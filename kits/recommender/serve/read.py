@@ -11,10 +11,10 @@ from pydantic.dataclasses import dataclass
 from starlette.responses import Response
 
 from core.serve.auth import needs
-from kits.recommender.bucket import Difference, Outcome, choose_bucket
 from kits.recommender.event import Item
-from kits.recommender.explain import Reasons
-from kits.recommender.listing import Listed
+from kits.recommender.listing.bucket import Difference, Outcome, choose_bucket
+from kits.recommender.listing.explain import Reasons
+from kits.recommender.listing.make import Listed
 from kits.recommender.serve.counts import read_buckets
 from kits.recommender.serve.desk import Answer, At, Question, choose_variety, known_items
 

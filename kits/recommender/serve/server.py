@@ -17,8 +17,8 @@ from core.serve.page import Pages
 from core.serve.signin import Link
 from core.serve.start import serve
 from kits.recommender.config import RecommenderConfig, read_config
-from kits.recommender.living import Living
-from kits.recommender.predict import Recommender
+from kits.recommender.live.living import Living
+from kits.recommender.model.recommender import Recommender
 from kits.recommender.serve import read, site, write
 from kits.recommender.serve.desk import Desk
 from kits.recommender.serve.keeper import Keeper

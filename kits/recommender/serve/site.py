@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse
 
 from core.serve.clock import choose_zone, time_shower
 from core.serve.page import choose_language
-from kits.recommender.listing import Listed
+from kits.recommender.listing.make import Listed
 from kits.recommender.serve import counts, words
 from kits.recommender.serve.chart import draw_frontier
 from kits.recommender.serve.desk import At, Desk, Question, choose_variety, known_items

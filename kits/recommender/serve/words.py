@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from kits.recommender.explain import Lift
-from kits.recommender.listing import Instead
+from kits.recommender.listing.explain import Lift
+from kits.recommender.listing.make import Instead
 
 Words = Mapping[str, str]
 

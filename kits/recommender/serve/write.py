@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from core.serve.auth import caller_of, needs
 from core.serve.problem import problem
-from kits.recommender.intake import read_events, read_item
 from kits.recommender.serve.desk import At
+from kits.recommender.serve.intake import read_events, read_item
 
 router = APIRouter(tags=["writing"])
 MOST_EVENTS, MOST_ITEMS = 5_000, 1_000

@@ -7,7 +7,7 @@ from random import Random
 
 from kits.recommender.config import RecommenderConfig
 from kits.recommender.event import Event
-from kits.recommender.log import Log, make_log
+from kits.recommender.log.behaviour import Log, make_log
 from tests.kits.recommender.shop import NOW, WORDS, make_items
 
 DAYS = 40

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from core.model.latent import fit_latent
-from kits.recommender.catalog import Catalog
 from kits.recommender.config import RecommenderConfig
 from kits.recommender.event import Event, Item
-from kits.recommender.predict import Recommender
-from kits.recommender.tower import plain_tower
+from kits.recommender.model.recommender import Recommender
+from kits.recommender.model.tower import plain_tower
+from kits.recommender.state.catalog import Catalog
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 WORDS = {

@@ -8,9 +8,9 @@ import pytest
 
 from core.data.write import write_rows
 from core.errors import ConfigError, DataError
-from kits.recommender.audit import audit_log
 from kits.recommender.config import read_config
 from kits.recommender.data import check, load
+from kits.recommender.log.audit import audit_log
 
 ITEMS = """sku,name,genres,section,published,in_stock
 a,The harbour,sea;boats,nature,2026-01-01,yes

@@ -13,8 +13,8 @@ from core.data.write import write_rows
 from core.errors import ConfigError, DataError, ModelError
 from kits.recommender import Event, Item, Recommender
 from kits.recommender.__main__ import app
-from kits.recommender.command import predict
 from kits.recommender.evaluate import run as evaluate
+from kits.recommender.predict import predict
 from kits.recommender.show import recommend, similar
 from kits.recommender.train import run as train
 from tests.kits.recommender.readers import QUICK, make_rows

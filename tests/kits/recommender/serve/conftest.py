@@ -18,15 +18,15 @@ from starlette.testclient import TestClient
 from core.model.latent import fit_latent
 from core.serve.key import make_key
 from core.store.database import transaction
-from kits.recommender.catalog import Catalog
 from kits.recommender.config import DiversifyConfig, ExperimentConfig, RecommenderConfig
 from kits.recommender.event import Event, Item
-from kits.recommender.living import Living
-from kits.recommender.predict import Recommender
+from kits.recommender.live.living import Living
+from kits.recommender.model.recommender import Recommender
+from kits.recommender.model.tower import plain_tower
 from kits.recommender.serve.server import make_app
+from kits.recommender.state.catalog import Catalog
 from kits.recommender.store.schema import api_keys
 from kits.recommender.store.store import open_store
-from kits.recommender.tower import plain_tower
 from tests.kits.recommender.shop import make_recommender
 
 SAMPLE = Path(__file__).parents[4] / "sample_data" / "recommender"

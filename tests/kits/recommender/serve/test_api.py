@@ -9,7 +9,7 @@ import pytest
 from core.errors import ModelError
 from core.serve.key import make_key
 from core.store.database import transaction
-from kits.recommender.predict import Recommender
+from kits.recommender.model.recommender import Recommender
 from kits.recommender.serve.keeper import Keeper
 from kits.recommender.store.schema import api_keys
 from tests.kits.recommender.serve.conftest import Shop

@@ -1,0 +1,1 @@
+"""A model in memory that follows its store while it is asked."""
