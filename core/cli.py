@@ -19,7 +19,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from core.errors import ConfigError, KitError
+from core.errors import KitError
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +97,6 @@ def run_app(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoRetur
     except TyperException as error:
         _fail(f"{error.format_message().rstrip('.')}; {name} --help shows what there is", 2, debug=False)
     raise SystemExit(code or 0)
-
-
-def parse_pairs(items: Sequence[str] | None, option: str) -> dict[str, str]:
-    """Turn ``["a=b"]`` into ``{"a": "b"}``.
-
-    Raises:
-        ConfigError: An item has no ``=``.
-    """
-    pairs = {}
-    for item in items or ():
-        left, found, right = item.partition("=")
-        if not found or not left.strip():
-            raise ConfigError("not a pair", where=option, got=item, expected="left=right")
-        pairs[left.strip()] = right.strip()
-    return pairs
 
 
 def _make_command(verb: Verb, table: Mapping[str, Option]) -> Callable[..., None]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from pydantic import Field, field_validator
 
-from core.cli import parse_pairs
 from core.config import (
     DataConfig,
     KitConfig,
@@ -18,9 +15,8 @@ from core.config import (
     ServeConfig,
     StoreConfig,
     TrainConfig,
-    load_config,
 )
-from core.errors import ConfigError
+from core.options import Given, read_options
 
 PRESETS: dict[str, dict[str, Any]] = {
     "en": {"preset": "en"},
@@ -136,56 +132,10 @@ class RecommenderConfig(KitConfig):
     serve: ServeConfig = Field(ServeConfig(), title="HTTP")
 
 
-def read_config(
-    *,
-    base: KitConfig | None = None,
-    config: Path | None = None,
-    set: Sequence[str] | None = None,
-    seed: int | None = None,
-    preset: str | None = None,
-    data: Sequence[str] | None = None,
-    items: Sequence[str] | None = None,
-    map: Sequence[str] | None = None,
-    label: Sequence[str] | None = None,
-    budget: str | None = None,
-) -> RecommenderConfig:
+def read_config(**given: Unpack[Given]) -> RecommenderConfig:
     """Put the configuration together from the options of the command line.
-
-    Args:
-        base: Start from this configuration, such as a trained model's; column map, label map and
-            sources that are given replace its own.
-        config: File of settings.
-        set: ``section.key=value`` items.
-        seed: Every random choice follows from it.
-        preset: ``en`` or ``zh``.
-        data: Sources of events, or folders that hold events and items.
-        items: Sources of items.
-        map: ``ours=theirs`` items, for columns of items and events.
-        label: ``theirs=ours`` items, for kinds of events.
-        budget: Time allowed for training.
 
     Raises:
         ConfigError: Names every wrong setting at once.
     """
-    if preset is not None and preset not in PRESETS:
-        raise ConfigError("no such preset", where="--preset", got=preset, expected=" or ".join(PRESETS))
-    start: dict[str, Any] = PRESETS[preset] if preset else {}
-    if base is not None:
-        start = base.model_dump()
-        replaced = {"map": map, "label": label, "sources": data, "items": items or data}
-        start["data"] |= {key: {} if key in ("map", "label") else () for key, given in replaced.items() if given}
-    rows: dict[str, Any] = {}
-    if data:
-        rows["sources"] = list(data)
-    if items:
-        rows["items"] = list(items)
-    if map:
-        rows["map"] = parse_pairs(map, "--map")
-    if label:
-        rows["label"] = parse_pairs(label, "--label")
-    overrides: dict[str, Any] = {"data": rows} if rows else {}
-    if budget is not None:
-        overrides["train"] = {"budget": budget}
-    if seed is not None:
-        overrides["seed"] = seed
-    return load_config(RecommenderConfig, file=config, settings=set or (), preset=start, overrides=overrides)
+    return read_options(RecommenderConfig, PRESETS, given)

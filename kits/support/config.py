@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
-from core.cli import parse_pairs
-from core.config import DeliverConfig, KitConfig, Rung, Section, ServeConfig, StoreConfig, TrainConfig, load_config
-from core.errors import ConfigError
+from core.config import DeliverConfig, KitConfig, Rung, Section, ServeConfig, StoreConfig, TrainConfig
+from core.options import Given, read_options
 
 PRESETS: dict[str, dict[str, Any]] = {
     "en": {"preset": "en"},
@@ -163,52 +161,10 @@ class SupportConfig(KitConfig):
         return value
 
 
-def read_config(
-    *,
-    base: KitConfig | None = None,
-    config: Path | None = None,
-    set: Sequence[str] | None = None,
-    seed: int | None = None,
-    preset: str | None = None,
-    data: Sequence[str] | None = None,
-    map: Sequence[str] | None = None,
-    label: Sequence[str] | None = None,
-    budget: str | None = None,
-) -> SupportConfig:
+def read_config(**given: Unpack[Given]) -> SupportConfig:
     """Put the configuration together from the options of the command line.
-
-    Args:
-        base: Start from this configuration, such as a trained model's; column map, label map and
-            sources that are given replace its own.
-        config: File of settings.
-        set: ``section.key=value`` items.
-        seed: Every random choice follows from it.
-        preset: ``en`` or ``zh``.
-        data: Sources.
-        map: ``ours=theirs`` items.
-        label: ``theirs=ours`` items.
-        budget: Time allowed for training.
 
     Raises:
         ConfigError: Names every wrong setting at once.
     """
-    if preset is not None and preset not in PRESETS:
-        raise ConfigError("no such preset", where="--preset", got=preset, expected=" or ".join(PRESETS))
-    start: dict[str, Any] = PRESETS[preset] if preset else {}
-    if base is not None:
-        start = base.model_dump()
-        replaced = {"map": map, "label": label, "sources": data}
-        start["data"] |= {key: {} if key != "sources" else () for key, given in replaced.items() if given}
-    rows: dict[str, Any] = {}
-    if data:
-        rows["sources"] = list(data)
-    if map:
-        rows["map"] = parse_pairs(map, "--map")
-    if label:
-        rows["label"] = parse_pairs(label, "--label")
-    overrides: dict[str, Any] = {"data": rows} if rows else {}
-    if budget is not None:
-        overrides["train"] = {"budget": budget}
-    if seed is not None:
-        overrides["seed"] = seed
-    return load_config(SupportConfig, file=config, settings=set or (), preset=start, overrides=overrides)
+    return read_options(SupportConfig, PRESETS, given)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.cli import Option, Verb, build_app, parse_pairs, run_app
+from core.cli import Option, Verb, build_app, run_app
 from core.errors import ConfigError, ExportError
 
 
@@ -145,14 +145,3 @@ def test_reader_that_goes_away_is_no_error() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(timeout=60) == 0
-
-
-def test_pairs_are_split_at_the_first_equals_sign() -> None:
-    assert parse_pairs(["title=Head = line", "a="], "--map") == {"title": "Head = line", "a": ""}
-    assert parse_pairs(None, "--map") == {}
-
-
-@pytest.mark.parametrize("item", ["title", "=Headline", " =x"])
-def test_what_is_no_pair_is_refused(item: str) -> None:
-    with pytest.raises(ConfigError, match="--map: not a pair"):
-        parse_pairs([item], "--map")
