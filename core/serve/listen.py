@@ -23,6 +23,7 @@ from core.errors import ConfigError, ServeError
 HEAD_SECONDS = 10.0
 MOST_HEAD_BYTES = 32_768
 MOST_CONNECTIONS = 1_000
+MOST_WAITING = 2_048
 
 
 def is_loopback(host: str) -> bool:
@@ -89,6 +90,8 @@ def run_server(
     settings: ServeConfig,
     on_stop: Callable[[], Awaitable[None]],
     goes_on: Callable[[], bool],
+    *,
+    is_one_of_many: bool = False,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then answer what was asked, and return.
 
@@ -98,11 +101,12 @@ def run_server(
         settings: How long requests may take, and so the end.
         on_stop: Ends the answers that would go on for ever.
         goes_on: Asked all the time; the server stops when it says no.
+        is_one_of_many: Other processes take connections from the same address.
 
     Raises:
         ServeError: The app could not start.
     """
-    server = make_server(app, settings, on_stop, goes_on)
+    server = make_server(app, settings, on_stop, goes_on, is_one_of_many=is_one_of_many)
     try:
         server.run([listener])
     except SystemExit as error:
@@ -110,7 +114,12 @@ def run_server(
 
 
 def make_server(
-    app: ASGIApp, settings: ServeConfig, on_stop: Callable[[], Awaitable[None]], goes_on: Callable[[], bool]
+    app: ASGIApp,
+    settings: ServeConfig,
+    on_stop: Callable[[], Awaitable[None]],
+    goes_on: Callable[[], bool],
+    *,
+    is_one_of_many: bool = False,
 ) -> GracefulServer:
     """The server that ``run_server`` runs."""
     config = uvicorn.Config(
@@ -122,6 +131,8 @@ def make_server(
         access_log=False,
         server_header=False,
         h11_max_incomplete_event_size=MOST_HEAD_BYTES,
+        # asyncio takes so many connections at a time: one, where others shall have theirs.
+        backlog=1 if is_one_of_many else MOST_WAITING,
         timeout_graceful_shutdown=round(settings.max_seconds) + 1,
     )
     return GracefulServer(config, on_stop, goes_on)
@@ -135,6 +146,12 @@ class GracefulServer(uvicorn.Server):
     ) -> None:
         super().__init__(config)
         self._on_stop, self._goes_on = on_stop, goes_on
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As the base does; but many may wait to be taken, however few are taken at a time."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(MOST_WAITING)
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to stop."""

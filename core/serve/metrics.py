@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+from core.serve.processes import COUNTERS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -14,6 +19,8 @@ _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 class Metrics:
     """The counters that every kit's server has; a kit registers its own beside them.
 
+    Where several processes answer on one address, each shows what all of them have counted.
+
     Attributes:
         registry: Of one app; two apps in a process do not mix.
         working: Requests that are worked on.
@@ -23,7 +30,12 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
+        self._shown: CollectorRegistry = self.registry
+        if COUNTERS in os.environ:
+            self._shown = CollectorRegistry()
+            MultiProcessCollector(self._shown)  # type: ignore[no-untyped-call]
+        else:
+            ProcessCollector(registry=self.registry)
         labels = ("method", "route")
         self._requests = Counter("http_requests", "Answers", (*labels, "status"), registry=self.registry)
         self._seconds = Histogram(
@@ -33,9 +45,9 @@ class Metrics:
         self._violations = Counter(
             "csp_violations", "Reports of the content security policy", ("directive",), registry=self.registry
         )
-        self.working = Gauge("http_requests_working", "Requests that are worked on", registry=self.registry)
-        self.waiting = Gauge("http_requests_waiting", "Requests that wait", registry=self.registry)
-        self.streams = Gauge("http_streams_open", "Pages that are updated live", registry=self.registry)
+        self.working = self._gauge("http_requests_working", "Requests that are worked on")
+        self.waiting = self._gauge("http_requests_waiting", "Requests that wait")
+        self.streams = self._gauge("http_streams_open", "Pages that are updated live")
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answer.
@@ -60,8 +72,11 @@ class Metrics:
 
     def add(self, collector: Collector) -> None:
         """Also show what a kit counts."""
-        self.registry.register(collector)
+        self._shown.register(collector)
 
     def render(self) -> bytes:
         """All of it, in the text format."""
-        return generate_latest(self.registry)
+        return generate_latest(self._shown)
+
+    def _gauge(self, name: str, what: str) -> Gauge:
+        return Gauge(name, what, registry=self.registry, multiprocess_mode="livesum")

@@ -1,8 +1,8 @@
 """How fast lists are served over HTTP: ``python -m tests.benchmarks.recommender_serving --items 100000``.
 
-A server of its own over so many items with drawn vectors, 2,000 users with histories and a ranker as large
+Servers of their own over so many items with drawn vectors, 2,000 users with histories and a ranker as large
 as training makes one; eight clients ask for lists at the same time. Reported: p50 and p99 of a list and
-requests a second; the processor time that the server spends on one; how long after an event the next list
+requests a second; the processor time that the servers spend on one; how long after an event the next list
 knows it; memory; and the recall of the candidates against exact search: ``search_recall`` of as many items
 as a search is asked for, ``candidate_recall`` of a hundred, which is more than it is asked for. All times
 but the processor's are those of the wall clock, so run it on an idle machine.
@@ -18,7 +18,8 @@ import socket
 import tempfile
 import threading
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
@@ -26,12 +27,11 @@ from typing import Any
 
 import numpy as np
 
-from core.config import ServeConfig
 from core.model.latent import fit_latent
 from core.serve.key import make_key
 from core.serve.listen import bind, make_server
 from core.store.database import transaction
-from kits.recommender.config import RecommenderConfig
+from kits.recommender.config import ListServeConfig, RecommenderConfig
 from kits.recommender.event import Event, Item
 from kits.recommender.live.living import Living
 from kits.recommender.model.feature import COLUMN
@@ -57,9 +57,11 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--dimension", type=int, default=384)
     parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--processes", type=int, default=2, help="that serve")
     options = parser.parse_args()
     recommender = make_recommender(options.items, options.dimension)
     found: dict[str, Any] = {"items": options.items, "dimension": options.dimension, "clients": CLIENTS}
+    found["processes"] = options.processes
     found["search_recall"] = round(measure_recall(recommender, recommender.config.candidate.per_interest), 4)
     found["candidate_recall"] = round(measure_recall(recommender, 100), 4)
     with tempfile.TemporaryDirectory() as folder:
@@ -68,22 +70,15 @@ def main() -> None:
         with transaction(store.engine) as connection:
             key = make_key(connection, api_keys, "bench", ["admin"], datetime.now(UTC))
         store.engine.dispose()
-        settings = ServeConfig(port=0)
-        with closing(bind(settings)) as listener:
-            child = os.fork()
-            if child == 0:
-                _serve(address, listener, settings, recommender)
-            try:
-                port = listener.getsockname()[1]
-                wait_until_ready(port)
-                before = _processor_seconds(child)
-                found |= measure_lists(port, key, options.seconds)
-                found["processor_ms_a_list"] = round(1000 * (_processor_seconds(child) - before) / found["lists"], 2)
-                found["event_to_next_list_ms"] = measure_events(port, key, options.items)
-                found["server_megabytes"] = round(_resident_megabytes(child))
-            finally:
-                os.kill(child, signal.SIGKILL)
-                os.waitpid(child, 0)
+        settings = ListServeConfig(port=0, processes=options.processes)
+        with closing(bind(settings)) as listener, serving(address, listener, settings, recommender) as servers:
+            port = listener.getsockname()[1]
+            before = sum(map(_processor_seconds, servers))
+            found |= measure_lists(port, key, options.seconds)
+            used = sum(map(_processor_seconds, servers)) - before
+            found["processor_ms_a_list"] = round(1000 * used / found["lists"], 2)
+            found["event_to_next_list_ms"] = measure_events(port, key, options.items)
+            found["megabytes_of_a_server"] = round(max(map(_resident_megabytes, servers)))
     print(json.dumps(found, indent=1))
 
 
@@ -206,13 +201,35 @@ def _get(connection: HTTPConnection, key: str, path: str) -> Any:
     return json.loads(body)
 
 
-def _serve(address: str, listener: socket.socket, settings: ServeConfig, recommender: Recommender) -> None:
+@contextmanager
+def serving(
+    address: str, listener: socket.socket, settings: ListServeConfig, recommender: Recommender
+) -> Iterator[list[int]]:
+    """The processes that serve, as ``serve.processes`` has it, with a recommender that they need not load."""
+    listener.listen()
+    servers = []
+    for _ in range(settings.processes):
+        if (server := os.fork()) == 0:
+            _serve(address, listener, settings, recommender)
+        servers.append(server)
+    try:
+        wait_until_ready(listener.getsockname()[1])
+        time.sleep(settings.processes)  # until the others are ready, too
+        yield servers
+    finally:
+        for server in servers:
+            os.kill(server, signal.SIGKILL)
+            os.waitpid(server, 0)
+
+
+def _serve(address: str, listener: socket.socket, settings: ListServeConfig, recommender: Recommender) -> None:
     async def nothing() -> None:
         """No streams."""
 
     with suppress(BaseException):
         app = make_app(Living(open_store(address), recommender), RecommenderConfig(serve=settings))
-        make_server(app, settings, nothing, lambda: True).run([listener])
+        is_one_of_many = settings.processes > 1
+        make_server(app, settings, nothing, lambda: True, is_one_of_many=is_one_of_many).run([listener])
     os._exit(1)
 
 

@@ -122,6 +122,8 @@ class Living:
         """Apply what the store has and memory has not yet; how many changes."""
         with self._following:
             changes = self.store.changes(self.last, self.version)
+            if changes.last == self.last:
+                return 0
             vectors = self._read_texts(changes)
             with self._memory.writing():
                 applied = self._apply(changes, vectors)

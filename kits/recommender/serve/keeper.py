@@ -21,6 +21,7 @@ from kits.recommender.store.store import Shown
 
 WRITE_SECONDS = 0.25
 FOLLOW_SECONDS = 1.0
+FOLLOW_SIBLINGS_SECONDS = 0.05  # an event that another process took in is to be in the next list, too
 CLEAN_SECONDS = 3600.0
 MOST_WAITING, LISTS_PER_WRITE = 20_000, 500
 REBUILD_ITEMS = 20_000
@@ -33,12 +34,20 @@ class Keeper:
         living: What is kept in step.
         retention_days: Older events and lists are deleted.
         load: Reads a model folder.
+        is_one_of_many: Other processes answer on the same address.
     """
 
     def __init__(
-        self, living: Living, retention_days: int, load: Callable[[Path], Recommender] = Recommender.load
+        self,
+        living: Living,
+        retention_days: int,
+        load: Callable[[Path], Recommender] = Recommender.load,
+        *,
+        is_one_of_many: bool = False,
     ) -> None:
         self._living, self._retention, self._load = living, timedelta(days=retention_days), load
+        self._is_one_of_many = is_one_of_many
+        self._serving: int | None = None
         self._waiting: deque[Shown] = deque()
         self._stopping, self._writing = threading.Event(), threading.Lock()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
@@ -62,6 +71,8 @@ class Keeper:
 
     def start(self) -> None:
         """Begin."""
+        serving = self._living.store.serving()
+        self._serving = None if serving is None else serving[0]
         self._thread.start()
 
     def stop(self) -> None:
@@ -83,19 +94,27 @@ class Keeper:
             self._clean()
 
     def change_model(self) -> None:
-        """Go over to the model that was asked for, if one was; one that cannot serve changes nothing."""
+        """Go over to the model that was asked for, or that another process has gone over to.
+
+        One that cannot serve changes nothing.
+        """
         wanted = self._living.store.wanted_model()
-        if wanted is None:
+        chosen = wanted or self._living.store.serving()
+        if chosen is None or chosen[0] == self._serving:
             return
-        number, folder = wanted
+        number, folder = chosen
         try:
             recommender = self._load(Path(folder))
             self._living.replace(recommender)
         except KitError as error:
-            self._living.store.refuse_model(number, str(error))
             log("the model cannot serve", error=error)
+            if wanted is not None:
+                self._living.store.refuse_model(number, str(error))
+                return
         else:
-            self._living.store.activate_model(folder, recommender.version, datetime.now(UTC), number)
+            if wanted is not None:
+                self._living.store.activate_model(folder, recommender.version, datetime.now(UTC), number)
+        self._serving = number
 
     def _clean(self) -> None:
         before = datetime.now(UTC) - self._retention
@@ -108,13 +127,16 @@ class Keeper:
             self._built = items
 
     def _run(self) -> None:
-        followed, was_well = 0.0, True
-        while not self._stopping.wait(WRITE_SECONDS):
-            if not self._waiting and time.monotonic() - followed < FOLLOW_SECONDS:
-                continue
+        stepped, was_well = 0.0, True
+        while not self._stopping.wait(FOLLOW_SIBLINGS_SECONDS if self._is_one_of_many else WRITE_SECONDS):
+            due = WRITE_SECONDS if self._waiting else FOLLOW_SECONDS
             try:
-                self.step()
-                followed, was_well = time.monotonic(), True
+                if time.monotonic() - stepped >= due:
+                    self.step()
+                    stepped = time.monotonic()
+                elif self._is_one_of_many:
+                    self._living.follow()
+                was_well = True
             except Exception as error:  # the database is away: say so once, and try again
                 if was_well:
                     log("cannot keep step with the store", error=error)

@@ -38,7 +38,7 @@ def make_app(living: Living, settings: RecommenderConfig, *, link: Link | None =
         link: The way in before there is a key.
     """
     pages = Pages(PAGES, TEXTS, TITLE, site.HELPERS)
-    keeper = Keeper(living, settings.store.retention_days)
+    keeper = Keeper(living, settings.store.retention_days, is_one_of_many=settings.serve.processes > 1)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -99,7 +99,7 @@ def run(
             opened.activate_model(str(folder), living.version, datetime.now(UTC))
         return make_app(living, own, link=link), _nothing
 
-    serve(opened.engine, api_keys, settings.serve, build)
+    serve(opened.engine, api_keys, settings.serve, build, processes=settings.serve.processes)
 
 
 async def _nothing() -> None:

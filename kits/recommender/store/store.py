@@ -134,11 +134,12 @@ class RecommenderStore:
             return len(rows)
 
     def put_lists(self, lists: Sequence[Shown]) -> None:
-        """Keep lists that were served, and that their items were shown."""
+        """Keep lists that were served, and that their items were shown; but none of a user who was erased since."""
         if not lists:
             return
         with transaction(self.engine) as connection:
             number = _advance(connection, sum(len(one.item_ids) for one in lists))
+            lists = _without_erased(connection, lists)
             rows: list[dict[str, Any]] = []
             for one in lists:
                 places = enumerate(zip(one.item_ids, one.propensities, strict=True), start=1)
@@ -147,7 +148,8 @@ class RecommenderStore:
                     rows.append(_event_row(shown, 0, None, one.at))
             for place, row in enumerate(reversed(rows)):
                 row["number"] = number - place
-            connection.execute(insert(impressions), [_list_row(one) for one in lists])
+            if lists:
+                connection.execute(insert(impressions), [_list_row(one) for one in lists])
             if rows:
                 connection.execute(insert(events), rows)
 
@@ -244,6 +246,13 @@ class RecommenderStore:
             found: str | None = connection.execute(query).scalar()
         return found
 
+    def serving(self) -> tuple[int, str] | None:
+        """Number and folder of the model that serves: another number, another model, be the folder the same."""
+        query = select(models.c.number, models.c.folder).where(models.c.state == "active")
+        with reading(self.engine) as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row.number, row.folder)
+
     def activate_model(self, folder: str, version: str, at: datetime, number: int | None = None) -> None:
         """Note that a model serves.
 
@@ -285,6 +294,14 @@ def item_of(row: Row[Any]) -> Item:
         row.author,
         row.available == "yes",
     )
+
+
+def _without_erased(connection: Connection, lists: Sequence[Shown]) -> list[Shown]:
+    """Lists that were made after their user was last erased, if ever: another process may have done so meanwhile."""
+    digests = {one.user_id: digest_user(one.user_id) for one in lists}
+    query = select(erasures.c.digest, erasures.c.at).where(erasures.c.digest.in_(set(digests.values())))
+    erased = {row.digest: row.at for row in connection.execute(query)}
+    return [one for one in lists if digests[one.user_id] not in erased or one.at > erased[digests[one.user_id]]]
 
 
 def _advance(connection: Connection, count: int) -> int:

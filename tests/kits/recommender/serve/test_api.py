@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import pytest
 from core.errors import ModelError
 from core.serve.key import make_key
 from core.store.database import transaction
+from kits.recommender.live.living import Living
 from kits.recommender.model.recommender import Recommender
 from kits.recommender.serve.keeper import Keeper
 from kits.recommender.store.schema import api_keys
@@ -186,6 +189,34 @@ def test_model_is_changed_without_a_restart_and_a_bad_one_changes_nothing(shop: 
         ("failed", None),
     ]
     assert shop.ask("GET", "/users/ann")["events"][0]["item_id"] == "i0"
+
+
+def test_processes_on_one_database_hear_of_each_other(shop: Shop) -> None:
+    def load(folder: Path) -> Recommender:
+        return make_recommender(version=folder.name)
+
+    def wait_for(is_so: Callable[[], bool]) -> None:
+        until = time.monotonic() + 30.0
+        while not is_so():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+    store = shop.living.store
+    store.activate_model("models/v1", "v1", datetime.now(UTC))
+    other = Living(store, make_recommender(version="v1"))
+    keeper = Keeper(other, 400, load, is_one_of_many=True)
+    keeper.start()
+    try:
+        shop.ask("POST", "/events", 201, json=click("ann", "i0"))
+        wait_for(lambda: other.ask(lambda one: "ann" in one.users))
+        shop.app.state.desk.keeper.stop()
+        store.want_model("models/v2", "ann", datetime.now(UTC))
+        wait_for(lambda: other.version == "v2")
+        wait_for(lambda: store.wanted_model() is None)
+        Keeper(shop.living, 400, load).change_model()
+        assert shop.living.version == "v2"
+    finally:
+        keeper.stop()
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -105,6 +105,14 @@ def test_erased_user_leaves_a_digest_only(store: RecommenderStore) -> None:
     assert len(store.changes(0, "").erased) == 1
 
 
+def test_list_that_was_made_before_its_user_was_erased_is_not_kept(store: RecommenderStore) -> None:
+    store.erase("ann", NOW)
+    store.put_lists([replace(served("x1", user="ann"), at=NOW - timedelta(seconds=1)), served("x2", user="bob")])
+    assert [event.user_id for _, event in store.changes(0, "").events] == ["bob", "bob"]
+    store.put_lists([replace(served("x3", user="ann"), at=NOW + timedelta(seconds=1))])
+    assert store.count()["impressions"] == 2
+
+
 def test_old_events_and_lists_go_a_little_at_a_time(store: RecommenderStore) -> None:
     old, new = NOW - timedelta(days=500), NOW
     events = [replace(make_event("ann", "i1"), at=at) for at in [old] * 700 + [new] * 3]

@@ -1,0 +1,137 @@
+"""Several processes that answer on one address: a parent starts them, replaces what dies, and ends them.
+
+    serve ─▶ the address ─▶ the same command again, once for each process, with the address handed down
+
+Python computes on one core for each process. Nothing is shared but the address and the database, so
+only a kit whose processes follow the database may be served like this. Each process loads the model for itself.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from core.console import logger
+from core.errors import ConfigError, ServeError
+
+HANDED_DOWN = "FIELDKITS_LISTENER"
+COUNTERS = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's own name for where processes put their counters together
+LOOK_SECONDS, RESTART_SECONDS, YOUNG_SECONDS = 0.2, 1.0, 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Inheritance:
+    """What a process has of its parent.
+
+    Attributes:
+        listener: The address that the parent has taken.
+        parent: Its process number.
+    """
+
+    listener: socket.socket
+    parent: int
+
+    def goes_on(self) -> bool:
+        """Whether the parent still lives: nobody else would replace this process, or end it."""
+        return os.getppid() == self.parent
+
+
+def inherit() -> Inheritance | None:
+    """What the parent has handed down; None in a process that is no child of ``run_processes``."""
+    number = os.environ.pop(HANDED_DOWN, None)
+    if number is None:
+        return None
+    listener = socket.socket(fileno=int(number))
+    listener.set_inheritable(False)
+    return Inheritance(listener, os.getppid())
+
+
+def run_processes(listener: socket.socket, count: int) -> None:
+    """Answer in so many processes until SIGTERM or Ctrl-C.
+
+    Args:
+        listener: As ``bind`` gives it.
+        count: Of the processes.
+
+    Raises:
+        ConfigError: The system cannot hand an address down.
+        ServeError: A process could not start; it has said why.
+    """
+    if os.name != "posix":
+        raise ConfigError("this system serves with one process only", where="serve.processes", got=count, expected="1")
+    listener.listen(socket.SOMAXCONN)  # who comes before the first process is ready waits
+    with tempfile.TemporaryDirectory() as folder, _told_to_stop() as stop:
+        family = _Family(listener, count, folder)
+        try:
+            while not stop.wait(LOOK_SECONDS):
+                family.look_after()
+        finally:
+            family.end()
+
+
+class _Family:
+    """The processes of one address."""
+
+    def __init__(self, listener: socket.socket, count: int, folder: str) -> None:
+        self._listener, self._folder = listener, folder
+        self._began = time.monotonic()
+        self._children = [self._start() for _ in range(count)]
+
+    def look_after(self) -> None:
+        """Replace what has died.
+
+        Raises:
+            ServeError: It died before any of them can have been of use.
+        """
+        for place, child in enumerate(self._children):
+            if (status := child.poll()) is None:
+                continue
+            self._forget(child)
+            if time.monotonic() - self._began < YOUNG_SECONDS:
+                raise ServeError("a process of the server ended while it started", got=f"exit status {status}")
+            logger.warning("a process of the server ended with status %s; another one takes its place", status)
+            time.sleep(RESTART_SECONDS)
+            self._children[place] = self._start()
+
+    def end(self) -> None:
+        """Let all answer what they were asked, and wait for them."""
+        for child in self._children:
+            child.terminate()
+        for child in self._children:
+            child.wait()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        number = self._listener.fileno()
+        environment = os.environ | {HANDED_DOWN: str(number), COUNTERS: self._folder}
+        return subprocess.Popen([sys.executable, *sys.orig_argv[1:]], env=environment, pass_fds=[number])
+
+    def _forget(self, child: subprocess.Popen[bytes]) -> None:
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(child.pid, self._folder)  # type: ignore[no-untyped-call]  # its gauges; what it has counted stays counted
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[threading.Event]:
+    """Set when this process is told to end, so that it does not die before its children."""
+    stop = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
