@@ -120,12 +120,12 @@ def choose_shares(
         truth = validation.targets[task.name][rows]
         one = a[rows] / linear_calibration[task.name].temperature
         other = b[rows] / encoder_calibration[task.name].temperature
-        losses = [_calibrated_loss(share * one + (1 - share) * other, truth, task.kind) for share in SHARES]
+        losses = [calibrated_loss(share * one + (1 - share) * other, truth, task.kind) for share in SHARES]
         shares[task.name] = SHARES[int(np.argmin(losses))] if len(rows) else 0.5
     return shares
 
 
-def _calibrated_loss(logits: NDArray[np.float32], truth: NDArray[Any], kind: str) -> float:
+def calibrated_loss(logits: NDArray[np.float32], truth: NDArray[Any], kind: str) -> float:
     """The log loss at the best temperature, summed over rows and labels."""
     if kind == "single":
         scaled = _log_softmax(logits / fit_temperature(logits, truth))

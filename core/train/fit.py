@@ -21,7 +21,7 @@ from core.data.example import Dataset, Task
 from core.evaluate.calibration import sigmoid, softmax
 from core.evaluate.metrics import multi_metrics, single_metrics
 from core.model.backbone import check_length, file_sha256, load_config, load_encoder, load_tokenizer, resolve_backbone
-from core.model.heads import TextClassifier, start_heads
+from core.model.heads import TextClassifier
 from core.model.linear import fit_linear
 from core.model.losses import LossConfig, balanced_weights
 from core.model.tuning import apply_tuning, merge_tuning
@@ -29,6 +29,7 @@ from core.predict.decide import Classifier
 from core.predict.engine import EncoderClassifier, embed_tokens, fast_copy
 from core.runtime import seed_everything
 from core.train.contrast import ALONE, Contrast, contrast_steps, draw_by_label
+from core.train.ensemble import copy_weights, go_between
 from core.train.loop import Run, Step, TrainSet, Validation, train_steps
 from core.train.probe import embed_cached, fit_heads
 from core.train.track import open_tracker
@@ -49,6 +50,7 @@ def fit_rung(
     seconds: float | None = None,
     checkpoints: Path | None = None,
     resume: bool = False,
+    probe: EncoderClassifier | None = None,
 ) -> tuple[Classifier, Curve]:
     """Fit the rung ``tfidf``, ``probe``, ``contrast`` or ``tuned``.
 
@@ -61,6 +63,7 @@ def fit_rung(
         seconds: Time allowed for the contrast or the tuned rung, or None.
         checkpoints: Folder for the tuned rung's checkpoints, or None.
         resume: Go on from its newest checkpoint.
+        probe: The rung of this name, if it was fitted on the same rows: where the tuned rung begins.
 
     Returns:
         The model, and the validations made while it was trained.
@@ -72,7 +75,7 @@ def fit_rung(
         return fit_probe(train, tasks, config), ()
     if name == "contrast":
         return fit_contrast(train, tasks, config, seconds), ()
-    return fit_tuned(train, validation, tasks, config, seconds, checkpoints, resume)
+    return fit_tuned(train, validation, tasks, config, seconds, checkpoints, resume, probe)
 
 
 def fit_probe(train: Dataset, tasks: Sequence[Task], config: KitConfig) -> EncoderClassifier:
@@ -128,21 +131,25 @@ def fit_tuned(
     seconds: float | None = None,
     checkpoints: Path | None = None,
     resume: bool = False,
+    probe: EncoderClassifier | None = None,
 ) -> tuple[EncoderClassifier, Curve]:
-    """The backbone fine-tuned by the training loop; the best weights on validation are kept."""
+    """The backbone fine-tuned by the training loop, from the probe on; kept is what reads validation rows best."""
     begun = time.monotonic()
+    if probe is None:
+        probe = fit_probe(train, tasks, config)
     folder = resolve_backbone(config.model.backbone)
     tokenizer = load_tokenizer(folder)
     check_length(load_config(folder), config.model.max_tokens)
     seed_everything(config.seed, "model")
     model = TextClassifier(load_encoder(folder, config.model.dropout), tasks, config.model.dropout)
+    model.heads.load_state_dict(probe.model.heads.state_dict())
+    start = copy_weights(model)
     epochs = config.train.epochs
     if epochs is None:
         epochs, visits = plan_visits(list(train.known.values()))
         train = _take(train, np.repeat(np.arange(len(train)), visits))
     targets = tuple(train.targets[task.name] for task in tasks)
     known = tuple(train.known[task.name] for task in tasks)
-    start_heads(model, targets, known)
     apply_tuning(model, config.model)
     rows = TrainSet(tokenize_cached(tokenizer, train.texts, config.model.max_tokens), targets, known)
     if seconds is not None:  # of which loading has taken some, and scoring at the end will
@@ -159,7 +166,10 @@ def fit_tuned(
         seconds=seconds,
     )
     curve = _drive(model, rows, run, config)
-    return _classifier(merge_tuning(model), tokenizer, config), curve
+    model = merge_tuning(model)
+    share = go_between(model, start, run.validation, validation, config.predict.precision, config.predict.batch_size)
+    say(f"  weights: {share:.0%} tuned, {1 - share:.0%} pretrained")
+    return _classifier(model, tokenizer, config), curve
 
 
 def _take(rows: Dataset, chosen: NDArray[np.int64]) -> Dataset:

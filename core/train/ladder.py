@@ -117,7 +117,9 @@ def climb(
         if name in BLENDED:
             classifier, shares = _blend(rungs, read_by, BLENDED[name], validation)
         else:
-            classifier, curve = fit_rung(name, train, validation, tasks, config, left, checkpoints, resume)
+            probe = next((rung.classifier for rung in rungs if rung.name == "probe"), None)
+            start = probe if isinstance(probe, EncoderClassifier) else None
+            classifier, curve = fit_rung(name, train, validation, tasks, config, left, checkpoints, resume, start)
         logits = read_by[name] = classifier.logits(validation.texts)
         seconds = time.monotonic() - started
         calibration = calibrate(tasks, logits, validation)
