@@ -217,8 +217,9 @@ def _judge(
 ) -> tuple[bool, str]:
     """Whether a rung replaces the kept one, and the sentence that says so.
 
-    A dearer rung whose lead is within its error bar is looked at again by the log loss, which reads
-    the probabilities of every row and so needs far fewer rows to tell two models apart.
+    Where two are within the error bar they are looked at again by the log loss, which reads the
+    probabilities of every row and so needs far fewer rows to tell two models apart: a dearer rung
+    has to lead by more than the error bar of that, one that costs no more to run just has to lead.
     """
     if kept is None:
         return True, "The first rung."
@@ -248,10 +249,11 @@ def _judge(
     versus = f"{100 * gain:+.1f} points against {best.name}, error bar {100 * error:.1f}"
     if gain > error:
         return True, f"Wins: {versus}."
-    if gain <= 0:
+    is_dearer = best.classifier is not None and best.classifier.kind == "tfidf"
+    if gain < -error or (is_dearer and gain <= 0):
         return False, f"Not a clear gain: {versus}."
-    if best.classifier is not None and best.classifier.kind != "tfidf":
-        return True, f"Better, and costs no more to run: {versus}."
     gain, error = lead({"single": "log_loss", "multi": "log_loss"})
     versus += f"; log loss lower by {gain:.3f}, error bar {error:.3f}"
-    return (True, f"Wins: {versus}.") if gain > error else (False, f"Not a clear gain: {versus}.")
+    if is_dearer:
+        return (True, f"Wins: {versus}.") if gain > error else (False, f"Not a clear gain: {versus}.")
+    return (True, f"Better, and costs no more to run: {versus}.") if gain > 0 else (False, f"No better: {versus}.")

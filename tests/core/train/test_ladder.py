@@ -108,6 +108,25 @@ def test_of_rungs_that_cost_the_same_to_run_the_better_one_is_kept(
     assert ladder.chosen.name == kept, ladder.rungs[1].reason
 
 
+@pytest.mark.parametrize("is_surer", [True, False])
+def test_of_rungs_that_cost_the_same_and_are_alike_the_one_with_the_lower_log_loss_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tiny_backbone: Path, is_surer: bool
+) -> None:
+    data = make_dataset(make_examples(300, 2), TASKS[:1])
+    truth = data.targets["sentiment"]
+    chosen = np.where(np.arange(len(truth)) % 4 == 0, (truth + 1) % 3, truth)
+    first = 2.0 * np.eye(3, dtype=np.float32)[chosen]
+    second = first.copy()
+    second[chosen != truth] *= 0.1 if is_surer else 1.0
+    better, worse = [0, 4], [1, 2, 3]  # one more is wrong: less than the error bar
+    second[better], second[worse] = 2.0 * np.eye(3)[truth[better]], 2.0 * np.eye(3)[(truth[worse] + 1) % 3]
+    models = {"tfidf": Fixed(first, "encoder"), "probe": Fixed(second, "encoder")}
+    monkeypatch.setattr("core.train.ladder.fit_rung", lambda name, *_: (models[name], ()))
+    ladder = climb(data, data, TASKS[:1], configure(tiny_backbone, rungs=("tfidf", "probe")))
+    assert ladder.chosen.name == ("probe" if is_surer else "tfidf"), ladder.rungs[1].reason
+    assert "log loss" in ladder.rungs[1].reason
+
+
 def test_spent_budget_leaves_the_first_rung(tiny_backbone: Path) -> None:
     ladder = climb(rows(60, 1), rows(30, 2), TASKS, configure(tiny_backbone, budget="0.001s"))
     assert ladder.chosen.name == "tfidf"
