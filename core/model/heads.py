@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.data.example import Task
@@ -59,3 +61,27 @@ class TextClassifier(nn.Module):
         """Logits of each task for pooled texts ``(batch, hidden)``: ``(batch, labels)`` float32 each."""
         with torch.autocast(pooled.device.type, enabled=False):
             return tuple(head(pooled) for head in self.heads)
+
+
+def start_heads(model: TextClassifier, targets: Sequence[NDArray[Any]], known: Sequence[NDArray[np.bool_]]) -> None:
+    """Start each head at the labels' base rates, with small weights.
+
+    An untrained head then predicts what is common, and the first updates are not spent on
+    learning how rare each label is (which matters with dozens of rare multi-label topics).
+
+    Args:
+        model: Whose heads are set.
+        targets: Per task, as ``encode_labels`` gives them.
+        known: Per task ``(rows,)`` bool.
+    """
+    for task, head, values, mask in zip(model.tasks, model.heads, targets, known, strict=True):
+        counts = (
+            np.bincount(values[mask], minlength=len(task.labels)) if task.kind == "single" else values[mask].sum(axis=0)
+        )
+        rates = (counts + 0.5) / (mask.sum() + 1.0)
+        bias = np.log(rates) if task.kind == "single" else np.log(rates) - np.log1p(-np.minimum(rates, 0.999))
+        if not isinstance(head, nn.Linear):
+            raise TypeError(f"a head is a linear layer, got {type(head).__name__}")
+        with torch.no_grad():
+            nn.init.normal_(head.weight, std=0.02)
+            head.bias.copy_(torch.from_numpy(np.asarray(bias, dtype=np.float32)))

@@ -1,7 +1,7 @@
 """Weights between the pretrained and the tuned ones: often better than either, and no dearer to run.
 
 What was tuned knows the training rows better, what was pretrained the language. Where the heads
-began as the frozen encoder's own, every point of the line between both is a working model.
+began as those of the frozen encoder, every point of the line between both is a working model.
 
 Source: Wortsman et al. 2022, Robust fine-tuning of zero-shot models (WiSE-FT), after a start as in
 Kumar et al. 2022, Fine-Tuning can Distort Pretrained Features (LP-FT). The place on the line is

@@ -21,7 +21,7 @@ from core.data.example import Dataset, Task
 from core.evaluate.calibration import sigmoid, softmax
 from core.evaluate.metrics import multi_metrics, single_metrics
 from core.model.backbone import check_length, file_sha256, load_config, load_encoder, load_tokenizer, resolve_backbone
-from core.model.heads import TextClassifier
+from core.model.heads import TextClassifier, start_heads
 from core.model.linear import fit_linear
 from core.model.losses import LossConfig, balanced_weights
 from core.model.tuning import apply_tuning, merge_tuning
@@ -63,7 +63,7 @@ def fit_rung(
         seconds: Time allowed for the contrast or the tuned rung, or None.
         checkpoints: Folder for the tuned rung's checkpoints, or None.
         resume: Go on from its newest checkpoint.
-        probe: The rung of this name, if it was fitted on the same rows: where the tuned rung begins.
+        probe: The rung of this name, fitted on the same rows, if the tuned rung is to begin at its heads.
 
     Returns:
         The model, and the validations made while it was trained.
@@ -133,23 +133,27 @@ def fit_tuned(
     resume: bool = False,
     probe: EncoderClassifier | None = None,
 ) -> tuple[EncoderClassifier, Curve]:
-    """The backbone fine-tuned by the training loop, from the probe on; kept is what reads validation rows best."""
+    """The backbone fine-tuned by the training loop; the best weights on validation are kept.
+
+    From the heads of a probe on, they may also lie between the pretrained and the tuned ones.
+    """
     begun = time.monotonic()
-    if probe is None:
-        probe = fit_probe(train, tasks, config)
     folder = resolve_backbone(config.model.backbone)
     tokenizer = load_tokenizer(folder)
     check_length(load_config(folder), config.model.max_tokens)
     seed_everything(config.seed, "model")
     model = TextClassifier(load_encoder(folder, config.model.dropout), tasks, config.model.dropout)
-    model.heads.load_state_dict(probe.model.heads.state_dict())
-    start = copy_weights(model)
     epochs = config.train.epochs
     if epochs is None:
         epochs, visits = plan_visits(list(train.known.values()))
         train = _take(train, np.repeat(np.arange(len(train)), visits))
     targets = tuple(train.targets[task.name] for task in tasks)
     known = tuple(train.known[task.name] for task in tasks)
+    if probe is None:
+        start_heads(model, targets, known)
+    else:
+        model.heads.load_state_dict(probe.model.heads.state_dict())
+    start = copy_weights(model)
     apply_tuning(model, config.model)
     rows = TrainSet(tokenize_cached(tokenizer, train.texts, config.model.max_tokens), targets, known)
     if seconds is not None:  # of which loading has taken some, and scoring at the end will
@@ -167,8 +171,10 @@ def fit_tuned(
     )
     curve = _drive(model, rows, run, config)
     model = merge_tuning(model)
-    share = go_between(model, start, run.validation, validation, config.predict.precision, config.predict.batch_size)
-    say(f"  weights: {share:.0%} tuned, {1 - share:.0%} pretrained")
+    if probe is not None:
+        numbers = config.predict.precision, config.predict.batch_size
+        share = go_between(model, start, run.validation, validation, *numbers)
+        say(f"  from the probe on; weights: {share:.0%} tuned, {1 - share:.0%} pretrained")
     return _classifier(model, tokenizer, config), curve
 
 

@@ -117,9 +117,8 @@ def climb(
         if name in BLENDED:
             classifier, shares = _blend(rungs, read_by, BLENDED[name], validation)
         else:
-            probe = next((rung.classifier for rung in rungs if rung.name == "probe"), None)
-            start = probe if isinstance(probe, EncoderClassifier) else None
-            classifier, curve = fit_rung(name, train, validation, tasks, config, left, checkpoints, resume, start)
+            probe = _good_probe(rungs)
+            classifier, curve = fit_rung(name, train, validation, tasks, config, left, checkpoints, resume, probe)
         logits = read_by[name] = classifier.logits(validation.texts)
         seconds = time.monotonic() - started
         calibration = calibrate(tasks, logits, validation)
@@ -186,6 +185,20 @@ def _obstacle(name: str, left: float | None, train: Dataset, config: KitConfig, 
         if share > MOST_UNKNOWN_TOKENS:
             return f"{share:.0%} of the tokens are not in the vocabulary of the backbone {config.model.backbone}"
     return ""
+
+
+def _good_probe(rungs: Sequence[Rung]) -> EncoderClassifier | None:
+    """The probe, if the frozen encoder tells the labels apart better than the n-grams do: worth beginning at.
+
+    Measured: with 150 intents tuning then ended 0.7 points higher, with three sentiments, where the
+    n-grams lead the probe by four points, one point lower.
+    """
+    tried = {rung.name: rung for rung in rungs if rung.score is not None}
+    if not {"tfidf", "probe"} <= set(tried):
+        return None
+    probe, tfidf = tried["probe"], tried["tfidf"]
+    is_good = (probe.score or 0.0) > (tfidf.score or 0.0)
+    return probe.classifier if is_good and isinstance(probe.classifier, EncoderClassifier) else None
 
 
 def _blend(

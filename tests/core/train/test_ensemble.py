@@ -1,4 +1,4 @@
-"""Tuning begins where the probe ends, and its weights end where validation rows are read best."""
+"""Tuning may begin where the probe ends; its weights then end where validation rows are read best."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from core.model.heads import TextClassifier
 from core.train import ensemble, fit
 from core.train.ensemble import SHARES, copy_weights, go_between
 from core.train.fit import fit_probe, fit_tuned
+from core.train.ladder import Rung, _good_probe
 from tests.core.examples import SENTIMENT, TOPICS, make_examples
 
 TASKS = (SENTIMENT, TOPICS)
@@ -74,8 +75,18 @@ def test_tuning_begins_at_the_probe(tuning: str, tiny_backbone: Path, monkeypatc
 
     drive = fit._drive
     monkeypatch.setattr(fit, "_drive", note)
-    for given in (probe, None):
-        tuned, _ = fit_tuned(TRAIN, HELD, TASKS, config, probe=given)
-        torch.testing.assert_close(begun[-1], probe.model.heads.state_dict()["0.weight"])
-        assert set(tuned.model.state_dict()) == set(probe.model.state_dict())
-        assert not torch.equal(tuned.model.heads.state_dict()["0.weight"], begun[-1])
+    tuned, _ = fit_tuned(TRAIN, HELD, TASKS, config, probe=probe)
+    torch.testing.assert_close(begun[-1], probe.model.heads.state_dict()["0.weight"])
+    assert set(tuned.model.state_dict()) == set(probe.model.state_dict())
+    monkeypatch.setattr(fit, "go_between", lambda *_: pytest.fail("there is nothing to go back to"))
+    fit_tuned(TRAIN, HELD, TASKS, config)
+    assert begun[-1].std() < 0.05  # at the base rates
+
+
+@pytest.mark.parametrize(("tfidf", "probe", "is_begun_at"), [(0.7, 0.8, True), (0.8, 0.7, False), (None, 0.7, False)])
+def test_only_a_probe_that_beats_the_n_grams_is_begun_at(
+    tfidf: float | None, probe: float, is_begun_at: bool, tiny_backbone: Path
+) -> None:
+    fitted = fit_probe(TRAIN, TASKS, configure(tiny_backbone))
+    rungs = [Rung("tfidf", "", score=tfidf), Rung("probe", "", score=probe, classifier=fitted)]
+    assert _good_probe(rungs) is (fitted if is_begun_at else None)
