@@ -265,8 +265,11 @@ def _judge(
     is_dearer = best.classifier is not None and best.classifier.kind == "tfidf"
     if gain < -error or (is_dearer and gain <= 0):
         return False, f"Not a clear gain: {versus}."
+    finding = "Better" if gain > 0 else "As good, with a lower log loss"
     gain, error = lead({"single": "log_loss", "multi": "log_loss"})
     versus += f"; log loss lower by {gain:.3f}, error bar {error:.3f}"
     if is_dearer:
         return (True, f"Wins: {versus}.") if gain > error else (False, f"Not a clear gain: {versus}.")
-    return (True, f"Better, and costs no more to run: {versus}.") if gain > 0 else (False, f"No better: {versus}.")
+    if gain > 0:
+        return True, f"{finding}, and costs no more to run: {versus}."
+    return False, f"Not a clear gain: {versus}."
