@@ -25,6 +25,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from tests.benchmarks.recommender_kills import wait_until_ready
+
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "sample_data" / "support"
 CUSTOMERS = (1, 16)
@@ -49,6 +51,7 @@ def start(assistant: Path, place: Path) -> tuple[subprocess.Popen[str], int, str
         found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
         if found:
             threading.Thread(target=server.stderr.read, daemon=True).start()
+            wait_until_ready(int(found[1]))  # it says where it will be before it is there
             return server, int(found[1]), key
     raise SystemExit("the server did not start")
 
