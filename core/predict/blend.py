@@ -126,7 +126,13 @@ def choose_shares(
 
 
 def calibrated_loss(logits: NDArray[np.float32], truth: NDArray[Any], kind: str) -> float:
-    """The log loss at the best temperature, summed over rows and labels."""
+    """The log loss at the best temperature, in nats, summed over rows and labels.
+
+    Args:
+        logits: ``(rows, labels)`` float32.
+        truth: ``(rows,)`` positions of the labels of a single-label task, else ``(rows, labels)`` of 0 and 1.
+        kind: ``single`` or ``multi``.
+    """
     if kind == "single":
         scaled = _log_softmax(logits / fit_temperature(logits, truth))
         return -float(scaled[np.arange(len(truth)), truth].sum())

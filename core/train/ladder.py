@@ -190,8 +190,9 @@ def _obstacle(name: str, left: float | None, train: Dataset, config: KitConfig, 
 def _good_probe(rungs: Sequence[Rung]) -> EncoderClassifier | None:
     """The probe, if the frozen encoder tells the labels apart better than the n-grams do: worth beginning at.
 
-    Measured: with 150 intents tuning then ended 0.7 points higher, with three sentiments, where the
-    n-grams lead the probe by four points, one point lower.
+    Where it does not, what it begins with holds the encoder back from learning other features.
+
+    Source: Kumar et al. 2022, Fine-Tuning can Distort Pretrained Features, for when it helps.
     """
     tried = {rung.name: rung for rung in rungs if rung.score is not None}
     if not {"tfidf", "probe"} <= set(tried):

@@ -1,4 +1,4 @@
-"""What the benchmarks share: where the data lies, splits, and memory."""
+"""What the benchmarks share: where the data lies, splits, memory, and waiting for a server."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import csv
 import os
 import resource
 import sys
+import time
+from contextlib import closing, suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,7 @@ from core.data.example import Example, Task
 from core.data.split import split_examples
 
 SPLIT_SEED = 2024
+START_SECONDS = 120.0
 
 
 def data_folder() -> Path:
@@ -43,3 +47,14 @@ def wilson_half_width(share: float, rows: int) -> float:
 def peak_megabytes() -> float:
     """The largest resident memory of this process so far, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def wait_until_ready(port: int) -> None:
+    """Return when a server answers."""
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        with suppress(OSError, HTTPException), closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+            connection.request("GET", "/health/ready")
+            if connection.getresponse().status == 200:
+                return
+    raise TimeoutError("the server did not start")

@@ -31,6 +31,7 @@ from kits.recommender.live.living import Living
 from kits.recommender.serve.server import make_app
 from kits.recommender.store.schema import api_keys, events, items
 from kits.recommender.store.store import open_store
+from tests.benchmarks.measuring import wait_until_ready
 from tests.kits.recommender.shop import NOW, make_recommender
 
 CLIENTS, START_SECONDS = 2, 120.0
@@ -117,17 +118,6 @@ def _serve(address: str, listener: socket.socket, settings: ListServeConfig) -> 
 
         make_server(app, settings, nothing, lambda: True).run([listener])
     os._exit(1)
-
-
-def wait_until_ready(port: int) -> None:
-    """Return when a server answers."""
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until:
-        with suppress(OSError, HTTPException), closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
-            connection.request("GET", "/health/ready")
-            if connection.getresponse().status == 200:
-                return
-    raise TimeoutError("the server did not start")
 
 
 def _wait_for_answers(sent: Sent, answers: int) -> None:

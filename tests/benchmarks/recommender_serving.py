@@ -43,7 +43,7 @@ from kits.recommender.serve.server import make_app
 from kits.recommender.state.catalog import Catalog
 from kits.recommender.store.schema import api_keys
 from kits.recommender.store.store import open_store
-from tests.benchmarks.recommender_kills import wait_until_ready
+from tests.benchmarks.measuring import wait_until_ready
 from tests.kits.recommender.shop import make_items
 
 USERS, HISTORY, CLUSTERS, CLIENTS, EVENTS, EXACT_USERS = 2_000, 30, 200, 8, 30, 50

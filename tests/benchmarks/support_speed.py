@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from tests.benchmarks.recommender_kills import wait_until_ready
+from tests.benchmarks.measuring import wait_until_ready
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "sample_data" / "support"

@@ -241,10 +241,8 @@ class RecommenderStore:
 
     def active_model(self) -> str | None:
         """Folder of the model that serves; None before the first start."""
-        query = select(models.c.folder).where(models.c.state == "active")
-        with reading(self.engine) as connection:
-            found: str | None = connection.execute(query).scalar()
-        return found
+        serving = self.serving()
+        return None if serving is None else serving[1]
 
     def serving(self) -> tuple[int, str] | None:
         """Number and folder of the model that serves: another number, another model, be the folder the same."""
