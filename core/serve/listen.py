@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from core.config import ServeConfig
 from core.errors import ConfigError, ServeError
+from core.serve.share import Shares, take
 
 HEAD_SECONDS = 10.0
 MOST_HEAD_BYTES = 32_768
@@ -90,8 +91,7 @@ def run_server(
     settings: ServeConfig,
     on_stop: Callable[[], Awaitable[None]],
     goes_on: Callable[[], bool],
-    *,
-    is_one_of_many: bool = False,
+    shares: Shares | None = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then answer what was asked, and return.
 
@@ -101,12 +101,12 @@ def run_server(
         settings: How long requests may take, and so the end.
         on_stop: Ends the answers that would go on for ever.
         goes_on: Asked all the time; the server stops when it says no.
-        is_one_of_many: Other processes take connections from the same address.
+        shares: What this and the other processes hold that take connections from the same address; None: it is alone.
 
     Raises:
         ServeError: The app could not start.
     """
-    server = make_server(app, settings, on_stop, goes_on, is_one_of_many=is_one_of_many)
+    server = make_server(app, settings, on_stop, goes_on, shares)
     try:
         server.run([listener])
     except SystemExit as error:
@@ -118,8 +118,7 @@ def make_server(
     settings: ServeConfig,
     on_stop: Callable[[], Awaitable[None]],
     goes_on: Callable[[], bool],
-    *,
-    is_one_of_many: bool = False,
+    shares: Shares | None = None,
 ) -> GracefulServer:
     """The server that ``run_server`` runs."""
     config = uvicorn.Config(
@@ -131,36 +130,60 @@ def make_server(
         access_log=False,
         server_header=False,
         h11_max_incomplete_event_size=MOST_HEAD_BYTES,
-        # asyncio takes so many connections at a time: one, where others shall have theirs.
-        backlog=1 if is_one_of_many else MOST_WAITING,
+        backlog=MOST_WAITING,
         timeout_graceful_shutdown=round(settings.max_seconds) + 1,
     )
-    return GracefulServer(config, on_stop, goes_on)
+    return GracefulServer(config, on_stop, goes_on, shares)
 
 
 class GracefulServer(uvicorn.Server):
     """Ends streams before it waits for answers to end, and returns instead of dying of the signal."""
 
     def __init__(
-        self, config: uvicorn.Config, on_stop: Callable[[], Awaitable[None]], goes_on: Callable[[], bool]
+        self,
+        config: uvicorn.Config,
+        on_stop: Callable[[], Awaitable[None]],
+        goes_on: Callable[[], bool],
+        shares: Shares | None,
     ) -> None:
         super().__init__(config)
-        self._on_stop, self._goes_on = on_stop, goes_on
+        self._on_stop, self._goes_on, self._shares = on_stop, goes_on, shares
+        self._taking: list[asyncio.Task[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As the base does; but many may wait to be taken, however few are taken at a time."""
-        await super().startup(sockets)
-        for listener in sockets or ():
+        """As the base does; but where several processes share an address, each takes its share of the connections."""
+        if self._shares is None or sockets is None:
+            await super().startup(sockets)
+            return
+        await super().startup([])
+        for listener in sockets:
             listener.listen(MOST_WAITING)
+            self._taking.append(asyncio.create_task(self._take(listener, self._shares)))
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to stop."""
+        if self._taking and self._shares is not None:  # some may have been closed
+            self._shares.hold(len(self.server_state.connections))
         return await super().on_tick(counter) or not self._goes_on()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As the base does, with streams ended first."""
+        for task in self._taking:
+            task.cancel()
+        if self._shares is not None:
+            self._shares.leave()
         await self._on_stop()
         await super().shutdown(sockets)
+
+    async def _take(self, listener: socket.socket, shares: Shares) -> None:
+        loop = asyncio.get_running_loop()
+        shares.hold(0)
+        async for connection in take(listener, shares):
+            await loop.connect_accepted_socket(self._make_protocol, connection)
+            shares.hold(len(self.server_state.connections))
+
+    def _make_protocol(self) -> asyncio.Protocol:
+        return PatientProtocol(self.config, self.server_state, self.lifespan.state)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -19,12 +19,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 from core.console import logger
 from core.errors import ConfigError, ServeError
+from core.serve.share import Shares
 
 HANDED_DOWN = "FIELDKITS_LISTENER"
+PLACE, SHARES = "FIELDKITS_PLACE", "shares"
 COUNTERS = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's own name for where processes put their counters together
 LOOK_SECONDS, RESTART_SECONDS, YOUNG_SECONDS = 0.2, 1.0, 60.0
 
@@ -35,10 +38,12 @@ class Inheritance:
 
     Attributes:
         listener: The address that the parent has taken.
+        shares: What each process holds of its connections.
         parent: Its process number.
     """
 
     listener: socket.socket
+    shares: Shares
     parent: int
 
     def goes_on(self) -> bool:
@@ -53,7 +58,8 @@ def inherit() -> Inheritance | None:
         return None
     listener = socket.socket(fileno=int(number))
     listener.set_inheritable(False)
-    return Inheritance(listener, os.getppid())
+    shares = Shares(Path(os.environ[COUNTERS]) / SHARES, int(os.environ.pop(PLACE)))
+    return Inheritance(listener, shares, os.getppid())
 
 
 def run_processes(listener: socket.socket, count: int) -> None:
@@ -83,9 +89,10 @@ class _Family:
     """The processes of one address."""
 
     def __init__(self, listener: socket.socket, count: int, folder: str) -> None:
-        self._listener, self._folder = listener, folder
+        self._listener, self._folder = listener, Path(folder)
         self._began = time.monotonic()
-        self._children = [self._start() for _ in range(count)]
+        Shares.create(self._folder / SHARES, count)
+        self._children = [self._start(place) for place in range(count)]
 
     def look_after(self) -> None:
         """Replace what has died.
@@ -96,12 +103,12 @@ class _Family:
         for place, child in enumerate(self._children):
             if (status := child.poll()) is None:
                 continue
-            self._forget(child)
+            self._forget(place, child)
             if time.monotonic() - self._began < YOUNG_SECONDS:
                 raise ServeError("a process of the server ended while it started", got=f"exit status {status}")
             logger.warning("a process of the server ended with status %s; another one takes its place", status)
             time.sleep(RESTART_SECONDS)
-            self._children[place] = self._start()
+            self._children[place] = self._start(place)
 
     def end(self) -> None:
         """Let all answer what they were asked, and wait for them."""
@@ -110,15 +117,17 @@ class _Family:
         for child in self._children:
             child.wait()
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self, place: int) -> subprocess.Popen[bytes]:
         number = self._listener.fileno()
-        environment = os.environ | {HANDED_DOWN: str(number), COUNTERS: self._folder}
+        own = {HANDED_DOWN: str(number), PLACE: str(place), COUNTERS: str(self._folder)}
+        environment = os.environ | own
         return subprocess.Popen([sys.executable, *sys.orig_argv[1:]], env=environment, pass_fds=[number])
 
-    def _forget(self, child: subprocess.Popen[bytes]) -> None:
+    def _forget(self, place: int, child: subprocess.Popen[bytes]) -> None:
         from prometheus_client.multiprocess import mark_process_dead
 
-        mark_process_dead(child.pid, self._folder)  # type: ignore[no-untyped-call]  # its gauges; what it has counted stays counted
+        Shares(self._folder / SHARES, place).leave()
+        mark_process_dead(child.pid, str(self._folder))  # type: ignore[no-untyped-call]  # its gauges; what it has counted stays counted
 
 
 @contextmanager

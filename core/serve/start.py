@@ -53,7 +53,7 @@ def serve(
         with closing(inheritance.listener) as listener:
             app, stop = build(None)
             set_up_journal()
-            run_server(app, listener, settings, stop, lambda: goes_on() and inheritance.goes_on(), is_one_of_many=True)
+            run_server(app, listener, settings, stop, lambda: goes_on() and inheritance.goes_on(), inheritance.shares)
         return
     if processes > 1:
         if not has_keys:

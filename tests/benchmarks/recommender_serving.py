@@ -31,6 +31,7 @@ import numpy as np
 from core.model.latent import fit_latent
 from core.serve.key import make_key
 from core.serve.listen import bind, make_server
+from core.serve.share import Shares
 from core.store.database import transaction
 from kits.recommender.config import ListServeConfig, RecommenderConfig
 from kits.recommender.event import Event, Item
@@ -73,7 +74,10 @@ def main() -> None:
             key = make_key(connection, api_keys, "bench", ["admin"], datetime.now(UTC))
         store.engine.dispose()
         settings = ListServeConfig(port=0, processes=options.processes)
-        with closing(bind(settings)) as listener, serving(address, listener, settings, recommender) as servers:
+        with (
+            closing(bind(settings)) as listener,
+            serving(Path(folder), address, listener, settings, recommender) as servers,
+        ):
             port = listener.getsockname()[1]
             before = sum(map(_processor_seconds, servers))
             found |= measure_lists(port, key, options.seconds)
@@ -211,14 +215,15 @@ def _get(connection: HTTPConnection, key: str, path: str) -> Any:
 
 @contextmanager
 def serving(
-    address: str, listener: socket.socket, settings: ListServeConfig, recommender: Recommender
+    folder: Path, address: str, listener: socket.socket, settings: ListServeConfig, recommender: Recommender
 ) -> Iterator[list[int]]:
     """The processes that serve, as ``serve.processes`` has it, with a recommender that they need not load."""
     listener.listen()
     servers = []
-    for _ in range(settings.processes):
+    Shares.create(folder / "shares", settings.processes)
+    for place in range(settings.processes):
         if (server := os.fork()) == 0:
-            _serve(address, listener, settings, recommender)
+            _serve(address, listener, settings, recommender, Shares(folder / "shares", place))
         servers.append(server)
     try:
         wait_until_ready(listener.getsockname()[1])
@@ -230,14 +235,15 @@ def serving(
             os.waitpid(server, 0)
 
 
-def _serve(address: str, listener: socket.socket, settings: ListServeConfig, recommender: Recommender) -> None:
+def _serve(
+    address: str, listener: socket.socket, settings: ListServeConfig, recommender: Recommender, shares: Shares
+) -> None:
     async def nothing() -> None:
         """No streams."""
 
     with suppress(BaseException):
         app = make_app(Living(open_store(address), recommender), RecommenderConfig(serve=settings))
-        is_one_of_many = settings.processes > 1
-        make_server(app, settings, nothing, lambda: True, is_one_of_many=is_one_of_many).run([listener])
+        make_server(app, settings, nothing, lambda: True, shares if settings.processes > 1 else None).run([listener])
     os._exit(1)
 
 

@@ -211,12 +211,15 @@ class Recommender:
         if not found:
             return []
         numbers = list(found)
-        scores, features = self._score(user, np.array(numbers, dtype=np.int64), instant, wishes, query)
+        features = self._features(user, np.array(numbers, dtype=np.int64), instant, wishes, query)
+        if self.ranker is not None:
+            places, scores = self.ranker.choose(features, k)
+        else:
+            places = np.argsort(-features[:, MODEL_SCORE], kind="stable")[:k]
+            scores = features[places, MODEL_SCORE].astype(np.float64)
         return [
-            Recommendation(
-                self.catalog.items[numbers[place]], float(scores[place]), found[numbers[place]], Told(features[place])
-            )
-            for place in np.argsort(-scores, kind="stable")[:k].tolist()
+            Recommendation(self.catalog.items[numbers[place]], score, found[numbers[place]], Told(features[place]))
+            for place, score in zip(places.tolist(), scores.tolist(), strict=True)
         ]
 
     def rank(
@@ -240,7 +243,9 @@ class Recommender:
         state = user if isinstance(user, User) else self.user(None, user)
         mapped = None if wishes is None or not len(wishes) else self.tower.items(wishes)
         query = self.tower.query(state, self._shelf.rows, mapped)
-        return Ranking(tuple(item_ids), *self._score(state, self.catalog.numbers(item_ids), _epoch(at), wishes, query))
+        features = self._features(state, self.catalog.numbers(item_ids), _epoch(at), wishes, query)
+        scores = features[:, MODEL_SCORE].astype(np.float64) if self.ranker is None else self.ranker.score(features)
+        return Ranking(tuple(item_ids), scores, features)
 
     def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """How much each feature lifts each candidate ``(candidates, features)``; without a ranker the score itself."""
@@ -357,15 +362,14 @@ class Recommender:
         self._texts.rebuild()
         self._shelf.rebuild()
 
-    def _score(
+    def _features(
         self, user: User, numbers: NDArray[np.int64], at: float, wishes: Floats | None, query: Floats
-    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    ) -> NDArray[np.float32]:
         features = state_features(Known(self.catalog, self.tally), user, numbers, at)
         history, weights, _ = user.recent(HISTORY)
         fill_texts(features, self._texts.rows, history, weights, numbers, wishes)
         features[:, MODEL_SCORE] = self._shelf.rows[numbers] @ query
-        scores = self.ranker.score(features) if self.ranker else features[:, MODEL_SCORE].astype(np.float64)
-        return scores, features
+        return features
 
 
 def _epoch(at: datetime | None) -> float:

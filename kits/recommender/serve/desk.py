@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -77,12 +78,15 @@ class Desk:
         settings: Of lists, buckets and the server.
         pages: Renders the page.
         keeper: Writes down what was shown.
+        turns: So many lists are made at the same time, those asked for first before the others: as many as there are
+            cores for this process. More would all be finished later, and none sooner.
     """
 
     living: Living
     settings: RecommenderConfig
     pages: Pages
     keeper: Keeper
+    turns: threading.Semaphore
     _frontiers: dict[tuple[object, ...], tuple[list[Point], float]] = field(default_factory=dict)
 
     def frontier(self, variety: DiversifyConfig, k: int) -> list[Point]:
@@ -126,7 +130,8 @@ class Desk:
             )
             return make_list(recommender, wish)
 
-        listed, version = self.living.ask(ask), self.living.version
+        with self.turns:
+            listed, version = self.living.ask(ask), self.living.version
         if not question.is_kept or question.user_id is None or not listed:
             return Answer(listed, None, bucket, version)
         impression_id = secrets.token_urlsafe(12)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -62,7 +64,9 @@ def make_app(living: Living, settings: RecommenderConfig, *, link: Link | None =
             link=link,
         )
     )
-    app.state.desk = Desk(living, settings, pages, keeper)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    turns = threading.Semaphore(max(1, cores // settings.serve.processes))
+    app.state.desk = Desk(living, settings, pages, keeper, turns)
     return app
 
 

@@ -8,7 +8,7 @@ seen, and nothing later.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -174,8 +174,8 @@ class Tally:
     def neighbours(self, history: list[int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Items clicked by those who clicked any of a history, and their summed cosine up to a factor."""
         rows = [self.together[own] for own in history]
-        numbers = np.fromiter((number for row in rows for number in row), np.int64, sum(map(len, rows)))
-        counts = np.fromiter((count for row in rows for count in row.values()), np.float64, len(numbers))
+        numbers = np.fromiter(chain.from_iterable(rows), np.int64, sum(map(len, rows)))
+        counts = np.fromiter(chain.from_iterable(row.values() for row in rows), np.float64, len(numbers))
         factors = np.repeat(1 / np.sqrt(np.maximum(self._clicks[history], 1.0)), [len(row) for row in rows])
         found, places = np.unique(numbers, return_inverse=True)
         sums = np.bincount(places, weights=counts * factors, minlength=len(found))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import Engine, text
+from sqlalchemy.event import listen
 from starlette.testclient import TestClient
 
 from core.config import ServeConfig
@@ -371,14 +372,28 @@ def test_checks_run_once_a_second_however_often_they_are_asked_for(tmp_path: Pat
     assert len(looked) <= 2
 
 
-def test_revoked_key_is_refused_at_once(site: tuple[TestClient, Engine]) -> None:
+def test_revoked_key_is_refused_within_a_second(site: tuple[TestClient, Engine]) -> None:
     client, engine = site
     key = add_key(engine)
     sign_in(client, key)
     with transaction(engine) as connection:
         revoke_key(connection, keys, "ann", datetime.now(UTC))
+    time.sleep(1.0)
     assert client.get("/read").status_code == 401
     assert client.get("/read", headers=bearer(key)).status_code == 401
+
+
+def test_key_is_looked_up_once_a_second(site: tuple[TestClient, Engine]) -> None:
+    client, engine = site
+    key = add_key(engine)
+    looked: list[str] = []
+    listen(engine, "before_cursor_execute", lambda *given: looked.append(given[2]))
+    for _ in range(20):
+        assert client.get("/read", headers=bearer(key)).status_code == 200
+    assert len([statement for statement in looked if "FROM api_keys" in statement]) <= 2
+    for _ in range(3):
+        assert client.get("/read", headers=bearer(f"fk_{'x' * 43}")).status_code == 401
+    assert len([statement for statement in looked if "FROM api_keys" in statement]) >= 4
 
 
 def test_description_names_the_proof_and_the_settings_hold(tmp_path: Path) -> None:
