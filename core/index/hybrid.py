@@ -1,11 +1,13 @@
 """Words and meaning together: two rankings fused, every hit with the places it had in each.
 
-Scores of BM25 and cosines cannot be added as they are. Stretched to what lies between 0 and 1 in
-each query's ranking they can, and tell more than ranks: by how much one answer is nearer than the
-next. Ranks are there for those who do not trust their scores.
+BM25 grows with the length and the rarity of a question, so it is measured by what the question's terms
+could reach at most: a share that is small where the words say little, as a cosine is where the meaning
+does. Both can then be added. Stretching each query's best to 1 instead gives a chance overlap of words
+the weight of a sure one. Ranks are there for those who do not trust their scores.
 
 Source: Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval" (2023), the
-convex combination; Cormack, Clarke and Büttcher, "Reciprocal rank fusion outperforms Condorcet and
+convex combination, with both scores divided by the theoretical maximum and neither stretched to the
+best that was found; Cormack, Clarke and Büttcher, "Reciprocal rank fusion outperforms Condorcet and
 individual rank learning methods" (2009), equation 1, with a weight for each ranking.
 """
 
@@ -81,26 +83,25 @@ class Hit:
 
 
 def fuse_scores(
-    rankings: Mapping[str, Sequence[tuple[Key, float]]], weights: Mapping[str, float]
+    rankings: Mapping[str, Sequence[tuple[Key, float]]], weights: Mapping[str, float], limits: Mapping[str, float]
 ) -> list[tuple[Key, float]]:
-    """All that stands in any ranking, by the weighted sum of its scores, of which the best is 1 in each ranking.
+    """All that stands in any ranking, by the weighted sum of its scores as shares of their limits.
 
-    What stands last in a ranking has 0 there, as has what does not stand in it at all; but a score
-    by words is measured from 0, which is what a text without any of the words has. Where sums are
-    equal, what stands higher in the ranking that is named first comes first.
+    What a ranking by words does not have counts as sharing none; what one by vectors does not have lies
+    no nearer than the last that it has, and counts as that. Where sums are equal, what
+    stands higher in the ranking that is named first comes first.
 
     >>> rankings = {"lexical": [("a", 6.0), ("b", 3.0)], "dense": [("b", 0.9), ("c", 0.8), ("d", 0.4)]}
-    >>> fused = fuse_scores(rankings, {"lexical": 0.4, "dense": 0.6})
+    >>> fused = fuse_scores(rankings, {"lexical": 0.4, "dense": 0.6}, {"lexical": 12.0, "dense": 1.0})
     >>> [(key, round(score, 4)) for key, score in fused]
-    [('b', 0.8), ('c', 0.48), ('a', 0.4), ('d', 0.0)]
+    [('b', 0.64), ('c', 0.48), ('a', 0.44), ('d', 0.24)]
     """
-    totals: dict[Key, float] = {}
+    totals: dict[Key, float] = {key: 0.0 for ranking in rankings.values() for key, _ in ranking}
     for name, ranking in rankings.items():
-        lowest = 0.0 if name == "lexical" else min((score for _, score in ranking), default=0.0)
-        width = max((score for _, score in ranking), default=0.0) - lowest
-        for key, score in ranking:
-            share = (score - lowest) / width if width > 0.0 else 1.0
-            totals[key] = totals.get(key, 0.0) + weights[name] * share
+        scores = dict(ranking)
+        absent = 0.0 if name == "lexical" else min(scores.values(), default=0.0)
+        for key in totals:
+            totals[key] += weights[name] * scores.get(key, absent) / limits[name]
     return sorted(totals.items(), key=lambda item: -item[1])
 
 
@@ -133,10 +134,10 @@ def search_view(
     limit = max(k, fusion.reranked) if rerank else k
     weights = {"lexical": fusion.lexical_weight, "dense": fusion.dense_weight}
     found = []
-    for query, rankings in zip(queries, _rank(view, queries, limit, where, fusion), strict=True):
+    for query, (rankings, limits) in zip(queries, _rank(view, queries, limit, where, fusion), strict=True):
         if len(rankings) > 1:
             if fusion.constant is None:
-                fused = fuse_scores(rankings, weights)
+                fused = fuse_scores(rankings, weights, limits)
             else:
                 fused = fuse_ranks(rankings, weights, fusion.constant)
             rankings["fused"] = fused[:limit]
@@ -164,20 +165,22 @@ def _make_hits(view: View, rankings: Mapping[str, Ranking]) -> list[Hit]:
 
 def _rank(
     view: View, queries: Sequence[Query], k: int, where: Filter | None, fusion: Fusion
-) -> list[dict[str, Ranking]]:
-    """The rankings that each query asks for, deeper where there are two to fuse."""
+) -> list[tuple[dict[str, Ranking], dict[str, float]]]:
+    """The rankings that each query asks for, deeper where there are two to fuse, and the limits of their scores."""
     masks = view.select(where)
     by_words = [bool(query.text and fusion.lexical_weight) for query in queries]
     by_vector = [query.vector is not None and bool(fusion.dense_weight) for query in queries]
     depths = [max(k, fusion.depth) if both else k for both in map(min, by_words, by_vector)]
     rankings: list[dict[str, Ranking]] = [{} for _ in queries]
+    limits = [{"lexical": 1.0, "dense": 1.0} for _ in queries]
     words = [
         LexicalPart(part.segment.postings, part.alive, mask, damping)
         for part, mask, damping in zip(view.parts, masks, view.damping, strict=True)
     ]
     for number in np.flatnonzero(by_words).tolist():
-        found = search_lexical(words, queries[number].text, depths[number], len(view))
-        rankings[number]["lexical"] = [((part, row), score) for part, row, score in found]
+        hits, limit = search_lexical(words, queries[number].text, depths[number], len(view))
+        rankings[number]["lexical"] = [((part, row), score) for part, row, score in hits]
+        limits[number]["lexical"] = limit or 1.0
     asked = np.flatnonzero(by_vector).tolist()
     if asked and len(view):
         vectors = [part.segment.vectors for part in view.parts]
@@ -186,7 +189,7 @@ def _rank(
         units = unit_vectors(stacked, stacked.shape[1])
         for number, found in zip(asked, search_dense(dense, units, max(depths)), strict=True):
             rankings[number]["dense"] = [((part, row), score) for part, row, score in found[: depths[number]]]
-    return rankings
+    return list(zip(rankings, limits, strict=True))
 
 
 def _rerank(text: str, hits: list[Hit], rerank: Rerank) -> list[Hit]:

@@ -133,7 +133,9 @@ def count_documents(parts: Sequence[LexicalPart], terms: Sequence[str]) -> list[
     return counts
 
 
-def search_lexical(parts: Sequence[LexicalPart], text: str, k: int, documents: int) -> list[tuple[int, int, float]]:
+def search_lexical(
+    parts: Sequence[LexicalPart], text: str, k: int, documents: int
+) -> tuple[list[tuple[int, int, float]], float]:
     """The documents with the highest BM25 score, the older one first where scores are equal.
 
     Args:
@@ -143,11 +145,12 @@ def search_lexical(parts: Sequence[LexicalPart], text: str, k: int, documents: i
         documents: How many rows hold in all parts.
 
     Returns:
-        At most ``k`` of (number of the part, row in it, score above 0).
+        At most ``k`` of (number of the part, row in it, score above 0), and the score that no document
+        can reach, however often it has all terms.
     """
     weights = Counter(cut_terms(text[:LIMIT_QUERY_CHARACTERS]))
     if not weights or not parts or k < 1:
-        return []
+        return [], 0.0
     query = _Query(parts, weights, documents)
     reached, rest = 0.0, sum(term.weight for term in query.terms) + ROUNDING
     for position, term in enumerate(query.terms):
@@ -159,7 +162,7 @@ def search_lexical(parts: Sequence[LexicalPart], text: str, k: int, documents: i
             break
         query.add(term)
         reached, rest = reached + term.weight, rest - term.weight
-    return query.best(k)
+    return query.best(k), query.limit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,6 +184,7 @@ class _Query:
         keys = digest_texts(weights)
         slices = list(zip(*(_find_slices(part.postings, keys) for part in parts), strict=True))
         terms = [self._weigh(found, repeats) for found, repeats in zip(slices, weights.values(), strict=True)]
+        self.limit = sum(term.weight for term in terms)
         self.terms = sorted((term for term in terms if term.documents), key=lambda term: -term.weight)
 
     def _weigh(self, slices: Sequence[slice], repeats: int) -> _Term:

@@ -49,6 +49,15 @@ def cut_terms(text: str) -> list[str]:
     return terms
 
 
+def cut_single_terms(text: str) -> list[str]:
+    """The terms without the pairs of neighbours.
+
+    >>> cut_single_terms("AB-1234的退款")
+    ['ab1234', 'ab', '1234', '的', '退', '款']
+    """
+    return [term for term in cut_terms(text) if len(term) == 1 or not IS_UNSPACED.match(term)]
+
+
 def fold_text(text: str) -> str:
     """Lower case, half-width, without accents.
 

@@ -53,7 +53,7 @@ FILES = frozenset(
         *_RECOMMENDER_FILES,
         *(f"model/{name}" for name in (*_ENCODER_FILES, *_LINEAR_FILES)),
         *(f"tfidf/{name}" for name in (*_LINEAR_FILES, *_LATENT_FILES)),
-        *(f"match/{name}" for name in (*_ENCODER_FILES, *_LATENT_FILES)),
+        *(f"match/{name}" for name in (*_ENCODER_FILES, *_LATENT_FILES, "overlap.json")),
         "scope/scope.json",
         "scope/neighbours.safetensors",
     ]

@@ -41,8 +41,9 @@ class PolicyConfig(Section):
 class MatchConfig(Section):
     """The encoder that compares questions with passages and with each other."""
 
-    tuning: Literal["auto", "latent", "frozen", "lora", "full"] = Field(
-        "auto", title="How it is made: n-grams, the backbone as it is or tuned (auto: what is best on validation)"
+    tuning: Literal["auto", "overlap", "latent", "frozen", "lora", "full"] = Field(
+        "auto",
+        title="How it is made: by shared terms, n-grams, the backbone as it is or tuned (auto: the best)",
     )
 
 

@@ -14,7 +14,7 @@ from core.model.latent import fit_latent
 from core.predict.decide import probabilities
 from core.predict.judge import Baselines
 from core.predict.load import Model
-from core.predict.match import LatentMatcher, Matcher, frozen_matcher
+from core.predict.match import LatentMatcher, Matcher, OverlapMatcher, frozen_matcher
 from core.train.fit import unknown_share
 from core.train.ladder import MOST_UNKNOWN_TOKENS
 from core.train.match import MatchTexts, Tuned, fit_matcher
@@ -100,10 +100,17 @@ def build_scope(
 def choose_matcher(
     config: SupportConfig, train: Sequence[Example], faq: Sequence[FaqEntry], model: Model
 ) -> tuple[Matcher, MatcherName]:
-    """The encoder if it can read the texts, tuned where there are questions with answers and it helps; else n-grams."""
+    """The encoder if it can read the texts, tuned where there are questions with answers and it helps.
+
+    Else what texts share: characters where the language is read by them, n-grams where it is not.
+    """
     (task,) = model.tasks
     wanted = config.match.tuning
-    if wanted == "latent" or (wanted == "auto" and _is_unreadable(config, train, task)):
+    if wanted == "auto" and _is_unreadable(config, train, task):
+        wanted = "overlap" if config.train.analyzer == "char" else "latent"
+    if wanted == "overlap":
+        return OverlapMatcher(), "overlap"
+    if wanted == "latent":
         texts = [example.text for example in train] + [text for e in faq for text in (e.question, e.answer)]
         return LatentMatcher(fit_latent(texts, analyzer=config.train.analyzer, seed=config.seed)), "latent"
     if faq and wanted != "frozen":

@@ -23,7 +23,7 @@ from kits.support.scope.judge import Judge, Judged
 from kits.support.scope.neighbour import Neighbours
 
 FILE = "scope/scope.json"
-MatcherName = Literal["frozen", "lora", "full", "latent"]
+MatcherName = Literal["frozen", "lora", "full", "latent", "overlap"]
 
 
 class Facts(BaseModel):

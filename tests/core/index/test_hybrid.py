@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from core.index.dense import unit_vectors
 from core.index.document import Document
 from core.index.hybrid import Fusion, Hit, Place, Query, fuse_ranks, fuse_scores, search_view
 from core.index.view import View, apply_change
+from tests.core.index.oracle import Oracle
 
 TEXTS = {"a": "late fee", "b": "late order", "c": "refund", "d": "late late card"}
 VECTORS = np.array([[1.0, 0], [0.8, 0.6], [0, 1], [-1, 0]])
@@ -43,14 +45,29 @@ def test_each_hit_says_where_it_stood_in_each_ranking(view: View) -> None:
     assert hits["b"]["dense"].score == pytest.approx(0.96)
 
 
-def test_fused_score_is_the_sum_of_the_stretched_scores(view: View) -> None:
+def test_fused_score_is_the_sum_of_the_cosine_and_the_share_of_what_the_words_could_reach(view: View) -> None:
+    oracle = Oracle()
+    oracle.change([Document(name, text) for name, text in TEXTS.items()], VECTORS, ())
+    reach = sum(math.log(1 + (4 - having + 0.5) / (having + 0.5)) for having in (3, 1))  # "late", "fee"
+    words, meaning = oracle.bm25(QUERY.text), oracle.cosines(QUERY.vector)
     hits = search(view, QUERY)
-    best = {name: max(hit.places[name].score for hit in hits if name in hit.places) for name in ("lexical", "dense")}
-    lowest = min(hit.places["dense"].score for hit in hits)
+    assert len(hits) == 4
     for hit in hits:
-        words = hit.places["lexical"].score / best["lexical"] if "lexical" in hit.places else 0.0
-        meaning = (hit.places["dense"].score - lowest) / (best["dense"] - lowest)
-        assert hit.score == pytest.approx(0.4 * words + 0.6 * meaning)
+        name = hit.document.id
+        assert hit.score == pytest.approx(0.4 * words.get(name, 0.0) / reach + 0.6 * meaning[name], abs=1e-6)
+
+
+def test_question_full_of_unknown_words_is_left_to_the_vectors(view: View) -> None:
+    vector = np.array([2.0, 1.0])
+    known, unknown = search(view, Query("late fee", vector)), search(view, Query("late fee of an unheard kind", vector))
+    assert [ids(known)[0], ids(unknown)[0]] == ["a", "b"]
+    assert known[0].places["lexical"].score == pytest.approx(unknown[1].places["lexical"].score)
+
+
+def test_what_a_ranking_lacks_counts_as_without_words_and_as_far_as_the_last() -> None:
+    rankings = {"lexical": [("a", 2.0)], "dense": [("b", 0.9), ("c", -0.5)]}
+    fused = dict(fuse_scores(rankings, {"lexical": 0.5, "dense": 0.5}, {"lexical": 4.0, "dense": 1.0}))
+    assert fused == pytest.approx({"a": 0.0, "b": 0.45, "c": -0.25})
 
 
 def test_score_by_ranks_is_the_sum_of_the_reciprocal_ranks(view: View) -> None:
@@ -82,7 +99,7 @@ def test_reranker_sees_the_documents_and_has_the_last_word(view: View) -> None:
         return [float(len(document.text)) for document in documents]
 
     [hits] = search_view(view, [QUERY], 2, None, Fusion(), rerank)
-    assert seen == [("late fee", ["a", "b", "c", "d"])]
+    assert seen == [("late fee", ["b", "a", "c", "d"])]
     assert ids(hits) == "db"
     assert hits[0].places["rerank"] == Place(1, 14.0)
     assert hits[0].score == 14.0
@@ -120,7 +137,8 @@ def test_higher_score_in_one_ranking_never_moves_down_in_the_fusion(
     def rank(values: list[float]) -> list[int]:
         words = sorted(enumerate(values), key=lambda pair: -pair[1])
         meaning = [(key, 1.0 - key / 10) for key in range(len(values))]
-        fused = fuse_scores({"lexical": words, "dense": meaning}, {"lexical": 0.4, "dense": 0.6})
+        weights, limits = {"lexical": 0.4, "dense": 0.6}, {"lexical": 30.0, "dense": 1.0}
+        fused = fuse_scores({"lexical": words, "dense": meaning}, weights, limits)
         return [key for key, _ in fused]
 
     key = position % len(scores)

@@ -29,7 +29,7 @@ def find(
     documents = sum(map(len, lengths))
     average = sum(length.sum() for length in lengths) / max(1, documents)
     parts = [LexicalPart(postings, alive, allowed, damp_lengths(postings, average)) for postings, alive in segments]
-    return search_lexical(parts, query, k, documents)
+    return search_lexical(parts, query, k, documents)[0]
 
 
 def search(texts: list[str], query: str, k: int = 10) -> list[int]:

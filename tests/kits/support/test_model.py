@@ -103,6 +103,15 @@ def test_vectors_have_length_one_and_the_stated_dimension(reader: Reader) -> Non
     assert reader.read([]) == []
 
 
+def test_chinese_model_compares_texts_by_the_characters_they_share(tmp_path: Path) -> None:
+    quick = ("--set", "train.rungs=tfidf", "--set", "evaluate.bootstrap_samples=50")
+    succeed("train", "--data", SAMPLE / "train_zh.csv", "--preset", "zh", *quick, "--out", tmp_path / "zh")
+    reader = Reader.load(tmp_path / "zh")
+    lost, same, other = reader.embed(["我的卡丢了怎么办", "卡丢了", "跨境汇款几天到"])
+    assert reader.scope.facts.matcher == "overlap"
+    assert lost @ same > lost @ other
+
+
 def test_decisions_follow_the_stated_costs(reader: Reader) -> None:
     sure = Understanding("a", (("x", 0.98), ("y", 0.01)), ("x",), 0.98, 0.99, 0.01, "en")
     torn = Understanding("a", (("x", 0.5), ("y", 0.45)), ("x",), 0.5, 0.95, 0.02, "en")
