@@ -10,7 +10,7 @@ and then segments are merged. All parts of a segment share one numbering of the 
     change                └ dense     vectors in FAISS
        │                     │
        ▼                     ▼
-    journal ──▶ view: the segments, and their rows that hold ──▶ hybrid: ranks fused into hits
+    journal ──▶ view: the segments, and their rows that hold ──▶ hybrid: both fused into hits
                              ▲
     writer, plan             └ archive: one generation in a folder (manifest, durable)
 

@@ -2,7 +2,8 @@
 
 Every anchor is to find its partner among all partners of the batch and the hard negatives beside
 them. Pairs are drawn anew in each epoch, one for each text, so their number grows with the texts
-and not with their square.
+and not with their square. Texts that are partners of each other stand in one batch, and each text
+of a batch is read once.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ from core.train.loop import learning_rate, make_accelerator
 Rows = NDArray[np.int64]
 TEMPERATURE = 0.05
 ALONE = -1
+PASS_ROWS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Pairs of one epoch.
+    """Pairs of one epoch, in the order in which they are learned from.
 
     Attributes:
         anchors: ``(pairs,)`` rows that search.
@@ -105,21 +107,20 @@ def contrast_steps(model: TextClassifier, work: Contrast, config: TrainConfig, s
     prepared.train()
     for epoch in range(work.epochs):
         pairs = work.draw(epoch)
-        order = np.random.default_rng(derive_seed(seed, "pairs", epoch)).permutation(len(pairs.anchors))
-        for start in range(0, len(order), config.batch_size):
+        for start in range(0, len(pairs.anchors), config.batch_size):
             if work.seconds is not None and time.monotonic() - begun > work.seconds:
                 break
             for settings in optimizer.param_groups:
                 settings["lr"] = learning_rate(step, total, config)
             seed_everything(seed, "contrast", step)
             with accelerator.autocast():
-                loss = _loss(plain, work, pairs, order[start : start + config.batch_size], accelerator.device)
+                loss = _loss(plain, work, pairs, slice(start, start + config.batch_size), accelerator.device)
             accelerator.backward(loss)
             accelerator.clip_grad_norm_(weights, config.clip_norm or math.inf)
             optimizer.step()
             optimizer.zero_grad()
             step += 1
-            yield ContrastStep(step, total, float(loss.detach()), len(order[start : start + config.batch_size]))
+            yield ContrastStep(step, total, float(loss.detach()), len(pairs.anchors[start : start + config.batch_size]))
     accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
     model.eval()
 
@@ -144,43 +145,38 @@ def contrast_loss(anchors: Tensor, others: Tensor, is_same: Tensor, temperature:
 
 
 def draw_by_label(labels: Rows, seed: int) -> Callable[[int], Pairs]:
-    """Pairs of rows with the same label: each row once as an anchor, with a partner drawn by lot.
+    """Pairs of rows with the same label: two by lot are partners of each other, or three in a ring.
 
     Args:
         labels: ``(rows,)`` positions; ``ALONE`` takes no part. A label of one row has no pair.
         seed: Of the lots.
 
     Returns:
-        The pairs of an epoch: as many as rows, however many rows a label has.
+        The pairs of an epoch: each row is an anchor once, however many rows a label has.
     """
     order = np.argsort(labels, kind="stable")
     order = order[labels[order] != ALONE]
-    sizes = np.unique(labels[order], return_counts=True)[1]
+    starts = np.unique(labels[order], return_index=True)[1][1:]
+    groups = [rows for rows in np.split(order, starts) if len(rows) > 1]
 
     def draw(epoch: int) -> Pairs:
         random = np.random.default_rng(derive_seed(seed, "partners", epoch))
-        anchors, partners, start = [], [], 0
-        for size in sizes:
-            rows = random.permutation(order[start : start + size])
-            start += size
-            if size > 1:  # a shuffled ring: nobody is its own partner
-                anchors.append(rows)
-                partners.append(np.roll(rows, 1))
+        rings = [ring for rows in groups for ring in np.array_split(random.permutation(rows), len(rows) // 2)]
+        rings = [rings[i] for i in random.permutation(len(rings))]
         none = np.zeros(0, dtype=np.int64)
-        found = np.concatenate(anchors) if anchors else none
-        return Pairs(found, np.concatenate(partners) if partners else none, np.zeros((len(found), 0), np.int64))
+        anchors = np.concatenate([none, *rings])
+        partners = np.concatenate([none, *(np.roll(ring, 1) for ring in rings)])
+        return Pairs(anchors, partners, np.zeros((len(anchors), 0), np.int64))
 
     return draw
 
 
-def _loss(model: TextClassifier, work: Contrast, pairs: Pairs, chosen: Rows, device: torch.device) -> Tensor:
+def _loss(model: TextClassifier, work: Contrast, pairs: Pairs, chosen: slice, device: torch.device) -> Tensor:
     anchors, partners = pairs.anchors[chosen], pairs.partners[chosen]
     negatives = np.setdiff1d(pairs.negatives[chosen].ravel(), partners)
     others = np.concatenate([partners, negatives])
     rows, positions = np.unique(np.concatenate([anchors, others]), return_inverse=True)
-    pad_id = model.encoder.config.pad_token_id or 0  # type: ignore[union-attr]
-    batch = {key: value.to(device) for key, value in collate(work.tokens, rows, int(pad_id)).items()}  # type: ignore[arg-type]
-    vectors = model.embed(**batch)
+    vectors = embed_rows(model, work.tokens, rows, device)
     at = torch.from_numpy(positions).to(device)
     count = len(anchors)
     own, other = work.groups[anchors], work.groups[others]
@@ -189,3 +185,20 @@ def _loss(model: TextClassifier, work: Contrast, pairs: Pairs, chosen: Rows, dev
     return contrast_loss(
         vectors[at[:count]], vectors[at[count:]], torch.from_numpy(is_same).to(device), work.temperature
     )
+
+
+def embed_rows(model: TextClassifier, tokens: Tokens, rows: Rows, device: torch.device) -> Tensor:
+    """Vectors ``(rows, hidden)`` of the rows of a batch, read ``PASS_ROWS`` at a time with others of like length.
+
+    That leaves little padding. The last ones are filled up to as many, since a CPU's kernels are
+    compiled for each shape and kept: with another number of rows in every batch memory grew without end.
+    """
+    order = np.argsort(tokens.lengths[rows], kind="stable")
+    pad_id = int(model.encoder.config.pad_token_id or 0)  # type: ignore[union-attr, arg-type]
+    filled = np.resize(rows[order], -(-len(rows) // PASS_ROWS) * PASS_ROWS)
+    filled[len(rows) :] = rows[order[-1]]
+    passes = [
+        model.embed(**{key: value.to(device) for key, value in collate(tokens, part, pad_id).items()})
+        for part in np.split(filled, len(filled) // PASS_ROWS)
+    ]
+    return torch.cat(passes)[torch.from_numpy(np.argsort(order)).to(device)]

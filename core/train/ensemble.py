@@ -49,7 +49,7 @@ def go_between(
     tuned = copy_weights(model)
     losses = []
     for share in SHARES:
-        _mix(model, start, tuned, share)
+        mix_weights(model, start, tuned, share)
         logits = score_tokens(fast_copy(model, precision), tokens, batch_size)
         loss = 0.0
         for task, scores in zip(model.tasks, logits, strict=True):
@@ -58,11 +58,12 @@ def go_between(
                 loss += calibrated_loss(scores[known], validation.targets[task.name][known], task.kind) / known.sum()
         losses.append(loss)
     best = SHARES[int(np.argmin(losses))]
-    _mix(model, start, tuned, best)
+    mix_weights(model, start, tuned, best)
     return best
 
 
-def _mix(model: TextClassifier, start: Weights, tuned: Weights, share: float) -> None:
+def mix_weights(model: TextClassifier, start: Weights, tuned: Weights, share: float) -> None:
+    """Set the weights of ``model`` to ``share`` parts of ``tuned`` and the rest of ``start``."""
     model.load_state_dict(
         {
             name: start[name].lerp(value, share) if value.is_floating_point() and share < 1 else value

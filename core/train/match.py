@@ -137,15 +137,16 @@ def _tune(
     draw_alike = draw_by_label(alike, config.seed)
 
     def draw(epoch: int) -> Pairs:
-        """The questions with their answers, and as many texts that are alike as go with them."""
+        """The questions with their answers, and as many texts that are alike as go with them, by lot."""
         more = draw_alike(epoch)
         random = np.random.default_rng(derive_seed(config.seed, "alike", epoch))
         chosen = random.permutation(len(more.anchors))[: LIKE_PER_PAIR * len(pairs.anchors)]
         none = np.repeat(more.partners[chosen][:, None], hard.shape[1], axis=1)  # its own partner is no negative
+        order = random.permutation(len(pairs.anchors) + len(chosen))
         return Pairs(
-            np.concatenate([pairs.anchors, more.anchors[chosen]]),
-            np.concatenate([pairs.partners, more.partners[chosen]]),
-            np.concatenate([pairs.negatives, none]),
+            np.concatenate([pairs.anchors, more.anchors[chosen]])[order],
+            np.concatenate([pairs.partners, more.partners[chosen]])[order],
+            np.concatenate([pairs.negatives, none])[order],
         )
 
     epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, PAIR_VISITS // len(draw(0).anchors)))

@@ -15,8 +15,9 @@ from core.data.batch import tokenize
 from core.data.example import make_dataset
 from core.model.backbone import load_encoder, load_tokenizer
 from core.model.heads import TextClassifier
+from core.predict.engine import embed_tokens
 from core.predict.match import TASKS, make_matcher
-from core.train.contrast import ALONE, Contrast, contrast_loss, contrast_steps, draw_by_label
+from core.train.contrast import PASS_ROWS, Contrast, contrast_loss, contrast_steps, draw_by_label, embed_rows
 from core.train.fit import fit_rung
 from core.train.ladder import climb
 from core.train.match import MatchTexts, fit_matcher
@@ -27,10 +28,19 @@ from tests.core.examples import SENTIMENT, make_examples
 def test_every_row_is_an_anchor_once_with_a_partner_of_its_label(labels: list[int], epoch: int) -> None:
     marks = np.array(labels, dtype=np.int64)
     pairs = draw_by_label(marks, 0)(epoch)
-    has_company = [row for row, mark in enumerate(labels) if mark != ALONE and labels.count(mark) > 1]
+    has_company = [row for row, mark in enumerate(labels) if mark >= 0 and labels.count(mark) > 1]
     assert sorted(pairs.anchors.tolist()) == has_company
     assert (marks[pairs.anchors] == marks[pairs.partners]).all()
     assert (pairs.anchors != pairs.partners).all()
+
+
+@given(st.lists(st.integers(-1, 5), max_size=60), st.integers(1, 9))
+def test_partners_are_learned_from_in_one_batch_so_that_a_row_is_read_once(labels: list[int], half: int) -> None:
+    pairs = draw_by_label(np.array(labels, dtype=np.int64), 0)(0)
+    for start in range(0, len(pairs.anchors), 2 * half):
+        chosen = slice(start, start + 2 * half)
+        read = np.union1d(pairs.anchors[chosen], pairs.partners[chosen])
+        assert len(read) <= len(pairs.anchors[chosen]) + 2  # a ring may be cut at either end
 
 
 def test_pairs_grow_with_the_rows_and_differ_from_epoch_to_epoch() -> None:
@@ -71,6 +81,30 @@ def test_texts_of_one_label_come_to_lie_near(tiny_backbone: Path) -> None:
     steps = list(contrast_steps(model, work, config.train.model_copy(update={"lr": 1e-3}), 0))
     assert steps[-1].number == steps[-1].total == 12 * 3
     assert separation() > before + 0.03
+
+
+def test_forward_passes_have_few_shapes_whatever_the_batch_holds(tiny_backbone: Path) -> None:
+    rows = make_dataset(make_examples(90), [SENTIMENT])
+    model = TextClassifier(load_encoder(tiny_backbone), TASKS)
+    tokens = tokenize(load_tokenizer(tiny_backbone), rows.texts, 48)
+    seen = set()
+    model.encoder.register_forward_pre_hook(lambda _, __, inputs: seen.add(inputs["input_ids"].shape), with_kwargs=True)
+    marks = rows.targets["sentiment"].astype(np.int64)
+    config = KitConfig().train.model_copy(update={"batch_size": 7, "precision": "fp32"})
+    list(contrast_steps(model, Contrast(tokens, marks, draw_by_label(marks, 0), epochs=2), config, 0))
+    assert {count for count, _ in seen} == {PASS_ROWS}
+    assert {width for _, width in seen} <= set(tokens.lengths.tolist())
+
+
+def test_padding_and_order_of_the_passes_do_not_change_the_vectors(tiny_backbone: Path) -> None:
+    rows = make_dataset(make_examples(40), [SENTIMENT])
+    model = TextClassifier(load_encoder(tiny_backbone), TASKS).eval()
+    tokens = tokenize(load_tokenizer(tiny_backbone), rows.texts, 48)
+    chosen = np.array([30, 2, 17, 5, 8, 33, 21, 0, 39, 11, 12, 13, 14, 15, 16, 1, 3, 38])
+    with torch.no_grad():
+        vectors = embed_rows(model, tokens, chosen, torch.device("cpu"))
+    assert vectors.shape == (len(chosen), 32)
+    np.testing.assert_allclose(vectors.numpy(), embed_tokens(model, tokens, 128)[chosen], atol=1e-5)
 
 
 def test_contrast_rung_fits_few_rows_and_is_left_out_for_many(tiny_backbone: Path) -> None:
