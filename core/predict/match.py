@@ -6,7 +6,6 @@ without learning anything as by Weinberger et al. 2009, Feature Hashing for Larg
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -20,6 +19,7 @@ from core.data.example import Task
 from core.errors import ModelError
 from core.index.terms import cut_single_terms
 from core.model.backbone import check_length, load_config, load_encoder, load_tokenizer, resolve_backbone
+from core.model.bundle import read_document, write_document
 from core.model.heads import TextClassifier
 from core.model.latent import LatentEncoder
 from core.predict.engine import EncoderClassifier
@@ -111,7 +111,19 @@ class OverlapMatcher:
     def save(self, folder: Path) -> None:
         """Write a file that names it; there is nothing else to keep."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / OVERLAP).write_text(json.dumps({"dimension": self.dimension}), encoding="utf-8")
+        write_document(folder, OVERLAP, {"dimension": self.dimension})
+
+    @classmethod
+    def load(cls, folder: Path) -> OverlapMatcher:
+        """Read what ``save`` wrote.
+
+        Raises:
+            ModelError: It is damaged, or its vectors had another dimension: those in an index would not fit.
+        """
+        found, own = read_document(folder, OVERLAP), {"dimension": cls.dimension}
+        if found != own:
+            raise ModelError("a matcher of another version", where=str(folder / OVERLAP), got=found, expected=str(own))
+        return cls()
 
 
 def frozen_matcher(config: KitConfig) -> EncoderMatcher:
@@ -142,7 +154,7 @@ def load_matcher(folder: Path, *, max_tokens: int, **options: Any) -> Matcher:
     """
     matcher: Matcher
     if (folder / OVERLAP).is_file():
-        matcher = OverlapMatcher()
+        matcher = OverlapMatcher.load(folder)
     elif (folder / "latent.json").is_file():
         matcher = LatentMatcher(LatentEncoder.load(folder))
     else:

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from core.config import ServeConfig
 from core.errors import ConfigError, ServeError
+from core.serve.log import log
 from core.serve.share import Shares, take
 
 HEAD_SECONDS = 10.0
@@ -162,7 +163,7 @@ class GracefulServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to stop."""
-        if self._taking and self._shares is not None:  # some may have been closed
+        if self._shares is not None:  # some connections may have been closed
             self._shares.hold(len(self.server_state.connections))
         return await super().on_tick(counter) or not self._goes_on()
 
@@ -177,9 +178,12 @@ class GracefulServer(uvicorn.Server):
 
     async def _take(self, listener: socket.socket, shares: Shares) -> None:
         loop = asyncio.get_running_loop()
-        shares.hold(0)
         async for connection in take(listener, shares):
-            await loop.connect_accepted_socket(self._make_protocol, connection)
+            try:
+                await loop.connect_accepted_socket(self._make_protocol, connection)
+            except OSError as error:  # gone already; whoever comes next is to be served all the same
+                log("a connection was lost", error=error)
+                connection.close()
             shares.hold(len(self.server_state.connections))
 
     def _make_protocol(self) -> asyncio.Protocol:

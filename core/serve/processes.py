@@ -2,8 +2,9 @@
 
     serve ─▶ the address ─▶ the same command again, once for each process, with the address handed down
 
-Python computes on one core for each process. Nothing is shared but the address and the database, so
-only a kit whose processes follow the database may be served like this. Each process loads the model for itself.
+Python computes on one core for each process. Nothing is shared but the address, the database, what is
+counted, and how many connections each holds, so only a kit whose processes follow the database may be
+served like this. Each process loads the model for itself.
 """
 
 from __future__ import annotations

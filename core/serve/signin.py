@@ -157,9 +157,9 @@ class SignIn:
             return open_sign_in(connection, self._table, caller, datetime.now(UTC), self._settings.session_hours)
 
     def _close(self, token: str) -> None:
-        self._known.pop(_digest(token), None)
         with transaction(self._engine) as connection:
             close_sign_in(connection, self._table, token)
+        self._known.pop(_digest(token), None)
 
 
 def _digest(token: str) -> bytes:

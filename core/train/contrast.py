@@ -188,17 +188,19 @@ def _loss(model: TextClassifier, work: Contrast, pairs: Pairs, chosen: slice, de
 
 
 def embed_rows(model: TextClassifier, tokens: Tokens, rows: Rows, device: torch.device) -> Tensor:
-    """Vectors ``(rows, hidden)`` of the rows of a batch, read ``PASS_ROWS`` at a time with others of like length.
+    """Vectors ``(rows, hidden)`` of the rows of a batch.
 
-    That leaves little padding. The last ones are filled up to as many, since a CPU's kernels are
-    compiled for each shape and kept: with another number of rows in every batch memory grew without end.
+    On a CPU they are read ``PASS_ROWS`` at a time with others of like length, which leaves little padding.
+    The last ones are filled up to as many, since a CPU's kernels are compiled for each shape and kept:
+    with another number of rows in every batch memory grew without end.
     """
+    size = PASS_ROWS if device.type == "cpu" else len(rows)
     order = np.argsort(tokens.lengths[rows], kind="stable")
     pad_id = int(model.encoder.config.pad_token_id or 0)  # type: ignore[union-attr, arg-type]
-    filled = np.resize(rows[order], -(-len(rows) // PASS_ROWS) * PASS_ROWS)
+    filled = np.resize(rows[order], math.ceil(len(rows) / size) * size)
     filled[len(rows) :] = rows[order[-1]]
     passes = [
         model.embed(**{key: value.to(device) for key, value in collate(tokens, part, pad_id).items()})
-        for part in np.split(filled, len(filled) // PASS_ROWS)
+        for part in np.split(filled, len(filled) // size)
     ]
     return torch.cat(passes)[torch.from_numpy(np.argsort(order)).to(device)]

@@ -98,8 +98,8 @@ def fit_contrast(
     """The backbone tuned so that rows of one label lie near, then linear heads: for few rows of each label.
 
     The names of the labels are read as rows, too: where there are five of a label, its name is a sixth.
-    So few rows are soon learned by heart, so that the weights end half-way between the pretrained and the
-    tuned ones; there are no rows to choose a place by.
+    So few rows are soon learned by heart. The weights therefore end half-way between the pretrained and the
+    tuned ones: there are no rows to choose a better place by.
 
     Source: Tunstall et al. 2022, Efficient Few-Shot Learning Without Prompts (SetFit); Wortsman et al. 2022,
         Robust fine-tuning of zero-shot models (WiSE-FT), for the half where nothing tells a better share.

@@ -168,6 +168,8 @@ def _obstacle(name: str, left: float | None, train: Dataset, config: KitConfig, 
     tried = {rung.name for rung in rungs if rung.classifier is not None}
     if name in BLENDED and not {"tfidf", BLENDED[name]} <= tried:
         return f"it needs both tfidf and {BLENDED[name]}"
+    if name == "contrast" and config.model.tuning == "head":
+        return "it tunes the encoder, and only the heads are to be tuned"
     if not tried:
         return ""
     if left is not None and left < LEAST_SECONDS[name]:

@@ -43,7 +43,7 @@ class MatchConfig(Section):
 
     tuning: Literal["auto", "overlap", "latent", "frozen", "lora", "full"] = Field(
         "auto",
-        title="How it is made: by shared terms, n-grams, the backbone as it is or tuned (auto: the best)",
+        title="Shared terms, n-grams, the backbone as it is or tuned (auto: what reads the texts, then validation)",
     )
 
 

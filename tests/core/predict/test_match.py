@@ -73,3 +73,10 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
         LatentEncoder.load(tmp_path)
     with pytest.raises(ModelError):
         load_matcher(tmp_path, max_tokens=48)
+
+
+def test_overlap_of_another_dimension_is_refused(tmp_path: Path) -> None:
+    OverlapMatcher().save(tmp_path)
+    (tmp_path / "overlap.json").write_text('{"dimension": 64}', encoding="utf-8")
+    with pytest.raises(ModelError, match="a matcher of another version"):
+        load_matcher(tmp_path, max_tokens=48)

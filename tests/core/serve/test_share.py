@@ -61,14 +61,15 @@ def test_connections_are_dealt_out_evenly(tmp_path: Path) -> None:
 def test_one_that_hangs_keeps_nobody_waiting_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(share, "LOOK_SECONDS", 0.001)
 
-    async def accept() -> None:
+    async def accept() -> object:
         both = open_both(tmp_path)
         both[0].hold(9)
         both[1].hold(0)
         async with asyncio.timeout(20):
-            (await anext(take(listener, both[0]))).close()
+            with await anext(take(listener, both[0])) as connection:
+                return connection.getpeername()
 
     with ExitStack() as kept:
         listener = kept.enter_context(socket.create_server(("127.0.0.1", 0)))
-        kept.enter_context(socket.create_connection(listener.getsockname()))
-        asyncio.run(accept())
+        client = kept.enter_context(socket.create_connection(listener.getsockname()))
+        assert asyncio.run(accept()) == client.getsockname()

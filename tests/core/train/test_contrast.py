@@ -126,6 +126,8 @@ def test_contrast_rung_fits_few_rows_and_is_left_out_for_many(tiny_backbone: Pat
     ladder = climb(many, held, [SENTIMENT], config)
     assert "rows of each label" in ladder.rungs[1].reason
     assert ladder.rungs[1].classifier is None
+    heads = config.model_copy(update={"model": config.model.model_copy(update={"tuning": "head"})})
+    assert "only the heads" in climb(rows, held, [SENTIMENT], heads).rungs[1].reason
 
 
 def test_matcher_is_kept_as_it_is_where_questions_are_few(tiny_backbone: Path) -> None:
