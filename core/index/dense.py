@@ -153,7 +153,7 @@ def search_dense(parts: Sequence[DensePart], queries: Matrix, k: int) -> list[Fo
     """
     found: list[Found] = [[] for _ in queries]
     for number, part in enumerate(parts):
-        scores, rows = _search_part(part, queries, k)
+        scores, rows = search_part(part, queries, k)
         for query, hits in enumerate(found):
             kept = rows[query] >= 0
             hits += [
@@ -177,7 +177,17 @@ def searching_alone() -> Iterator[None]:
         faiss.omp_set_num_threads(before)
 
 
-def _search_part(part: DensePart, queries: Matrix, k: int) -> tuple[Matrix, Rows]:
+def search_part(part: DensePart, queries: Matrix, k: int) -> tuple[Matrix, Rows]:
+    """The cosines and rows of the nearest of one segment, as FAISS gives them.
+
+    Args:
+        part: What is searched.
+        queries: Unit vectors ``(queries, dimension)``.
+        k: How many of each.
+
+    Returns:
+        Each ``(queries, k)`` or narrower, the nearest first; row -1 where fewer were found.
+    """
     vectors, allowed = part.vectors, part.allowed
     count = len(vectors) if allowed is None else int(np.count_nonzero(allowed))
     wanted = min(k, count)

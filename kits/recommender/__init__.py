@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kits.recommender.config import RecommenderConfig
     from kits.recommender.event import Event, Impression, Item
-    from kits.recommender.model.recommender import Neighbour, Ranking, Recommendation, Recommender
+    from kits.recommender.model.recommender import Neighbour, Ranking, Recommender
+    from kits.recommender.model.shortlist import Recommendation
     from kits.recommender.train import train_model
 
 _HOMES = {
@@ -22,7 +23,7 @@ _HOMES = {
     "Item": "kits.recommender.event",
     "Neighbour": "kits.recommender.model.recommender",
     "Ranking": "kits.recommender.model.recommender",
-    "Recommendation": "kits.recommender.model.recommender",
+    "Recommendation": "kits.recommender.model.shortlist",
     "Recommender": "kits.recommender.model.recommender",
     "RecommenderConfig": "kits.recommender.config",
     "train_model": "kits.recommender.train",

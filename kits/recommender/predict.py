@@ -13,7 +13,8 @@ from core.data.row import Rejected
 from core.data.write import write_rows
 from core.errors import ConfigError
 from kits.recommender.config import read_config
-from kits.recommender.model.recommender import Recommendation, Recommender
+from kits.recommender.model.recommender import Recommender
+from kits.recommender.model.shortlist import Recommendation
 
 USER = (Column("user_id", "id", "Whose list", ("user", "uid", "customer_id", "visitor_id", "用户", "用户编号")),)
 

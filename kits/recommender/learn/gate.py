@@ -144,7 +144,7 @@ def with_scores(data: Replayed, texts: Floats, tower: Tower) -> Replayed:
     starts = data.starts
     for number, (history, weights) in enumerate(zip(data.histories, data.history_weights, strict=True)):
         rows = slice(starts[number], starts[number + 1])
-        fill_texts(features[rows], texts, history, weights, data.items[rows])
+        fill_texts(features[rows], texts[data.items[rows]], texts[history], weights)
     features[:, MODEL_SCORE] = score_lists(tower, texts, data)
     return replace(data, lists=replace(data.lists, features=features))
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kits.recommender.model.feature import FEATURES
-from kits.recommender.model.recommender import Recommendation, Recommender
+from kits.recommender.model.recommender import Recommender
+from kits.recommender.model.shortlist import Recommendation
 from kits.recommender.state.user import User
 
 NEAREST, LEAST_COSINE = 2, 0.25

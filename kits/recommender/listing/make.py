@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
-
-import numpy as np
 
 from kits.recommender.config import DiversifyConfig
 from kits.recommender.event import Item
 from kits.recommender.listing.diversify import Displaced, Pool, arrange, explore, find_wanted
 from kits.recommender.listing.explain import Reasons, explain_items
 from kits.recommender.model.candidate import Filter
-from kits.recommender.model.recommender import Recommendation, Recommender
+from kits.recommender.model.recommender import Recommender
+from kits.recommender.model.shortlist import Shortlist
 from kits.recommender.model.tower import Floats
 from kits.recommender.state.user import User
 
@@ -100,7 +98,7 @@ def make_list(recommender: Recommender, wish: Wish) -> list[Listed]:
     instead = {one.by: one for one in arranged.displaced}
     listed = [
         Listed(
-            found[slot.place].item, found[slot.place].score, slot.place + 1, found[slot.place].sources,
+            found.items[slot.place], float(found.scores[slot.place]), slot.place + 1, found.sources[slot.place],
             slot.propensity, slot.is_explored, None if slot.is_explored else _instead(instead.get(slot.place), found),
         )
         for slot in slots
@@ -111,19 +109,19 @@ def make_list(recommender: Recommender, wish: Wish) -> list[Listed]:
     return [replace(one, reasons=why) for one, why in zip(listed, reasons, strict=True)]
 
 
-def make_pool(recommender: Recommender, user: User, found: Sequence[Recommendation]) -> Pool:
+def make_pool(recommender: Recommender, user: User, found: Shortlist) -> Pool:
     """What ``arrange`` needs to know of candidates."""
     numbers, weights, _ = user.recent(HISTORY)
     history = [recommender.catalog.items[number].category for number in numbers]
     wanted = find_wanted(history, [weight if name else 0.0 for name, weight in zip(history, weights, strict=True)])
     return Pool(
-        np.array([one.score for one in found], dtype=np.float64),
-        recommender.vectors([one.item_id for one in found]),
-        [one.item.category for one in found],
-        [one.item.author for one in found],
+        found.scores,
+        found.texts,
+        [item.category for item in found.items],
+        [item.author for item in found.items],
         wanted,
     )
 
 
-def _instead(one: Displaced | None, found: Sequence[Recommendation]) -> Instead | None:
-    return None if one is None else Instead(found[one.place].item, one.reason, found[one.beside].item)
+def _instead(one: Displaced | None, found: Shortlist) -> Instead | None:
+    return None if one is None else Instead(found.items[one.place], one.reason, found.items[one.beside])

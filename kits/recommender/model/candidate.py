@@ -150,8 +150,8 @@ def find_candidates(
         vectors = np.concatenate([vectors, wishes])
         weights = np.concatenate([weights, np.ones(len(wishes), dtype=np.float32)])
     themes = interests(vectors, weights.tolist(), config.interests)
-    for hits in shelf.search(np.concatenate([query[None], themes]), config.per_interest, mask):
-        add("interest", [number for number, _ in hits])
+    for numbers, _ in shelf.search(np.concatenate([query[None], themes]), config.per_interest, mask):
+        add("interest", numbers.tolist())
     add("popular", _first(order.popular, mask, config.popular))
     add("recent", _first(order.newest, mask, config.recent))
     own = _own_categories(catalog, items[weights[: len(items)] > 0])

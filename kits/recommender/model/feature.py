@@ -124,35 +124,32 @@ def forget_user(features: NDArray[np.float32], catalog: Catalog, items: NDArray[
 
 def fill_texts(
     features: NDArray[np.float32],
-    texts: NDArray[np.float32],
-    history: NDArray[np.int64],
+    candidates: NDArray[np.float32],
+    history: NDArray[np.float32],
     weights: NDArray[np.float32],
-    items: NDArray[np.int64],
     wishes: NDArray[np.float32] | None = None,
 ) -> None:
     """Set the features that come from texts, in place.
 
     Args:
         features: As ``state_features`` gives them ``(candidates, features)``.
-        texts: Vectors of all items by number, of length one ``(items, dimension)``.
-        history: Numbers of the latest items, the newest last ``(events,)``.
+        candidates: Text vectors of the candidates, of length one ``(candidates, dimension)``.
+        history: Those of the latest items, the newest last ``(events, dimension)``.
         weights: Of these events ``(events,)``.
-        items: Numbers of the candidates ``(candidates,)``.
         wishes: Vectors of texts that stand for interests ``(wishes, dimension)``, beside the history.
     """
     history, weights = history[-HISTORY:], weights[-HISTORY:]
-    candidates = texts[items].T
-    taste = texts[history[weights > 0]]
+    taste = history[weights > 0]
     if wishes is not None:
         taste = np.concatenate([taste, wishes.astype(taste.dtype)])
     if len(taste):
-        cosines = taste @ candidates
+        cosines = taste @ candidates.T
         features[:, COLUMN["text_nearest"]] = cosines.max(axis=0)
         features[:, COLUMN["text_mean"]] = cosines.mean(axis=0)
         features[:, COLUMN["text_latest"]] = cosines[-LATEST:].mean(axis=0)
     disliked = history[weights < 0]
     if len(disliked):
-        features[:, COLUMN["text_disliked"]] = (texts[disliked] @ candidates).max(axis=0)
+        features[:, COLUMN["text_disliked"]] = (disliked @ candidates.T).max(axis=0)
 
 
 def _look_up(values: Mapping[int, float], items: NDArray[np.int64], missing: float) -> NDArray[np.float64]:
@@ -178,7 +175,7 @@ def _category_affinity(catalog: Catalog, liked: NDArray[np.int64], items: NDArra
 
 def _tag_affinity(catalog: Catalog, liked: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.float64]:
     """Mean over the tags of each candidate of the share of the history that has the tag ``(candidates,)``."""
-    if not len(liked) or not catalog.tags:
+    if not len(liked) or not len(items) or not catalog.tags:
         return np.full(len(items), np.nan)
     held = np.concatenate([catalog.tags_of[number] for number in liked])
     counts = np.bincount(held, minlength=len(catalog.tags)) / (len(liked) + SMOOTHING)

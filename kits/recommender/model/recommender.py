@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from core.errors import DataError
 from kits.recommender.config import RecommenderConfig
 from kits.recommender.event import Event, Impression, Item
 from kits.recommender.model.candidate import Filter, Orders, find_candidates
-from kits.recommender.model.feature import COLUMN, FEATURES, HISTORY, MODEL_SCORE, Known, fill_texts, state_features
+from kits.recommender.model.feature import HISTORY, MODEL_SCORE, Known, fill_texts, state_features
 from kits.recommender.model.rank import Ranker
+from kits.recommender.model.shortlist import Recommendation, Shortlist
 from kits.recommender.model.text import TextEncoder
 from kits.recommender.model.tower import Floats, Tower
 from kits.recommender.state.catalog import Catalog
@@ -26,53 +27,6 @@ from kits.recommender.state.tally import Tally
 from kits.recommender.state.user import User
 
 SHORTLIST = 200
-
-
-class Told(Mapping[str, float]):
-    """A row of features by their names; a list has hundreds of them, and few are ever looked at.
-
-    Args:
-        row: ``(features,)``; columns as in ``feature.FEATURES``.
-    """
-
-    __slots__ = ("_row",)
-
-    def __init__(self, row: NDArray[np.float32]) -> None:
-        self._row = row
-
-    def __getitem__(self, name: str) -> float:
-        return float(self._row[COLUMN[name]])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(FEATURES)
-
-    def __len__(self) -> int:
-        return len(FEATURES)
-
-    def __repr__(self) -> str:
-        return f"Told({dict(self)})"
-
-
-@dataclass(frozen=True, slots=True)
-class Recommendation:
-    """An item on a list.
-
-    Attributes:
-        item: What.
-        score: What the list is ordered by; comparable within one list only.
-        sources: What brought it: ``interest popular recent category together``, or ``given``.
-        features: What the ranker was told of it, by the names in ``feature.FEATURES``.
-    """
-
-    item: Item
-    score: float
-    sources: tuple[str, ...] = ()
-    features: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def item_id(self) -> str:
-        """Key of the item."""
-        return self.item.item_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +93,7 @@ class Recommender:
         self.tally.grow(len(catalog))
         self.ranker, self.users, self.version = ranker, users if users is not None else {}, version
         self._texts = Shelf(texts)
-        self._shelf = Shelf(tower.items(texts))
+        self._shelf = self._texts if tower.is_plain else Shelf(tower.items(texts))
         self._orders, self._reading = Orders(), threading.Lock()
 
     @classmethod
@@ -177,7 +131,7 @@ class Recommender:
             DataError: An item of the history is not known.
         """
         user = self.user(user_id, history)
-        return self.shortlist(user, self.wishes(interests), k, at=at, chosen=chosen)
+        return list(self.shortlist(user, self.wishes(interests), k, at=at, chosen=chosen))
 
     def shortlist(
         self,
@@ -187,7 +141,7 @@ class Recommender:
         *,
         at: datetime | None = None,
         chosen: Filter | None = None,
-    ) -> list[Recommendation]:
+    ) -> Shortlist:
         """The best candidates for a user's state, ranked, not yet diverse.
 
         Args:
@@ -208,19 +162,19 @@ class Recommender:
             self.catalog, self.tally, self._shelf, self._orders, user, instant,
             query=query, history=self.tower.history, config=settings, chosen=chosen, wishes=mapped,
         )  # fmt: skip
-        if not found:
-            return []
-        numbers = list(found)
-        features = self._features(user, np.array(numbers, dtype=np.int64), instant, wishes, query)
-        if self.ranker is not None:
+        numbers = np.fromiter(found, np.int64, len(found))
+        texts = self._texts.rows[numbers]
+        features = self._features(user, numbers, texts, instant, wishes, query)
+        if self.ranker is not None and len(found):
             places, scores = self.ranker.choose(features, k)
         else:
             places = np.argsort(-features[:, MODEL_SCORE], kind="stable")[:k]
             scores = features[places, MODEL_SCORE].astype(np.float64)
-        return [
-            Recommendation(self.catalog.items[numbers[place]], score, found[numbers[place]], Told(features[place]))
-            for place, score in zip(places.tolist(), scores.tolist(), strict=True)
-        ]
+        chosen_numbers = numbers[places].tolist()
+        return Shortlist(
+            [self.catalog.items[number] for number in chosen_numbers], scores,
+            [found[number] for number in chosen_numbers], features[places], texts[places],
+        )  # fmt: skip
 
     def rank(
         self,
@@ -243,7 +197,8 @@ class Recommender:
         state = user if isinstance(user, User) else self.user(None, user)
         mapped = None if wishes is None or not len(wishes) else self.tower.items(wishes)
         query = self.tower.query(state, self._shelf.rows, mapped)
-        features = self._features(state, self.catalog.numbers(item_ids), _epoch(at), wishes, query)
+        numbers = self.catalog.numbers(item_ids)
+        features = self._features(state, numbers, self._texts.rows[numbers], _epoch(at), wishes, query)
         scores = features[:, MODEL_SCORE].astype(np.float64) if self.ranker is None else self.ranker.score(features)
         return Ranking(tuple(item_ids), scores, features)
 
@@ -264,7 +219,8 @@ class Recommender:
         number = self.catalog.number(item_id)
         mask = self.catalog.available.copy()
         mask[number] = False
-        (hits,) = self._texts.search(self._texts.rows[number][None], k, mask)
+        ((numbers, scores),) = self._texts.search(self._texts.rows[number][None], k, mask)
+        hits = zip(numbers.tolist(), scores.tolist(), strict=True)
         return [Neighbour(self.catalog.items[row], score) for row, score in hits]
 
     def user(self, user_id: str | None = None, history: Sequence[str] = ()) -> User:
@@ -342,7 +298,8 @@ class Recommender:
         for item, text, vector in zip(items, texts, self.tower.items(texts), strict=True):
             number = self.catalog.put(item)
             self._texts.put(number, text)
-            self._shelf.put(number, vector)
+            if self._shelf is not self._texts:
+                self._shelf.put(number, vector)
         self.tally.grow(len(self.catalog))
 
     def drop_item(self, item_id: str) -> None:
@@ -360,15 +317,17 @@ class Recommender:
     def rebuild(self) -> None:
         """Bring items that came in the meantime into FAISS."""
         self._texts.rebuild()
-        self._shelf.rebuild()
+        if self._shelf is not self._texts:
+            self._shelf.rebuild()
 
     def _features(
-        self, user: User, numbers: NDArray[np.int64], at: float, wishes: Floats | None, query: Floats
+        self, user: User, numbers: NDArray[np.int64], texts: Floats, at: float, wishes: Floats | None, query: Floats
     ) -> NDArray[np.float32]:
         features = state_features(Known(self.catalog, self.tally), user, numbers, at)
         history, weights, _ = user.recent(HISTORY)
-        fill_texts(features, self._texts.rows, history, weights, numbers, wishes)
-        features[:, MODEL_SCORE] = self._shelf.rows[numbers] @ query
+        fill_texts(features, texts, self._texts.rows[history], weights, wishes)
+        vectors = texts if self._shelf is self._texts else self._shelf.rows[numbers]
+        features[:, MODEL_SCORE] = vectors @ query
         return features
 
 

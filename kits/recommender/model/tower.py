@@ -55,6 +55,11 @@ class Tower:
         """So many latest events are read."""
         return len(self.recency)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether an item's vector is that of its text."""
+        return np.array_equal(self.project, np.eye(*self.project.shape))
+
     def items(self, texts: Floats) -> Floats:
         """Item vectors ``(items, dimension)`` of text vectors ``(items, text dimension)``."""
         return unit(np.asarray(texts, dtype=np.float32) @ self.project)

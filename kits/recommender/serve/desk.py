@@ -79,7 +79,8 @@ class Desk:
         pages: Renders the page.
         keeper: Writes down what was shown.
         turns: So many lists are made at the same time, those asked for first before the others: as many as there are
-            cores for this process. More would all be finished later, and none sooner.
+            cores for this process. More would all be finished later, and none sooner. Whoever answers with a list
+            holds one until the answer is written, else the next list would keep a finished one from being sent.
     """
 
     living: Living
@@ -130,8 +131,7 @@ class Desk:
             )
             return make_list(recommender, wish)
 
-        with self.turns:
-            listed, version = self.living.ask(ask), self.living.version
+        listed, version = self.living.ask(ask), self.living.version
         if not question.is_kept or question.user_id is None or not listed:
             return Answer(listed, None, bucket, version)
         impression_id = secrets.token_urlsafe(12)

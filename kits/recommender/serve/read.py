@@ -147,7 +147,8 @@ def recommendations(
         user_id, k=k, variety=variety, categories=tuple(category), blocked=tuple(blocked),
         max_age_days=max_age_days, repeat=repeat, explain=explain, is_kept=log,
     )  # fmt: skip
-    return _send(view_list(user_id, desk.answer(question)))
+    with desk.turns:
+        return _send(view_list(user_id, desk.answer(question)))
 
 
 @router.post("/recommendations", response_model=ListView)
@@ -161,7 +162,8 @@ def recommend_stranger(desk: At, stranger: Stranger) -> Response:
         None, history=known, interests=stranger.interests, k=stranger.k, explain=stranger.explain,
         variety=choose_variety(desk.settings.diversify, stranger.trade_off, stranger.method),
     )  # fmt: skip
-    return _send(view_list(None, desk.answer(question)))
+    with desk.turns:
+        return _send(view_list(None, desk.answer(question)))
 
 
 @router.get("/items/{item_id}")

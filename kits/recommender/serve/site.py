@@ -133,7 +133,8 @@ def _ask(desk: Desk, look: Look, tried: Sequence[str]) -> list[Listed]:
         look.user or None, history=tuple(tried), interests=look.interests, k=LENGTH, explain=True,
         variety=choose_variety(desk.settings.diversify, look.trade_off, look.method),
     )  # fmt: skip
-    return desk.answer(question).listed
+    with desk.turns:
+        return desk.answer(question).listed
 
 
 def _render(desk: Desk, request: Request, template: str, page: str, **values: Any) -> HTMLResponse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from core.index.dense import DensePart, Vectors, build_vectors, search_dense, searching_alone
+from core.index.dense import DensePart, Vectors, build_vectors, search_part, searching_alone
 from kits.recommender.state.catalog import enlarge
 
 REBUILD_ROWS = 20_000
@@ -45,8 +45,10 @@ class Shelf:
         """Bring the new rows into FAISS."""
         self._build()
 
-    def search(self, queries: Floats, k: int, allowed: NDArray[np.bool_]) -> list[list[tuple[int, float]]]:
-        """The items with the largest inner product with each query, the largest first.
+    def search(
+        self, queries: Floats, k: int, allowed: NDArray[np.bool_]
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """The items with the largest inner product with each query, the largest first; of equal ones the older first.
 
         Args:
             queries: ``(queries, dimension)``.
@@ -54,26 +56,23 @@ class Shelf:
             allowed: Which items may be found ``(items,)``.
 
         Returns:
-            For each query (number, inner product).
+            For each query numbers and inner products, each ``(k,)`` or fewer.
         """
-        if not len(queries) or k <= 0:
-            return [[] for _ in queries]
+        queries = np.ascontiguousarray(queries, dtype=np.float32)
+        scores, rows = np.zeros((len(queries), 0), np.float32), np.zeros((len(queries), 0), np.int64)
         fresh = np.array([n for n in self._fresh if allowed[n]], dtype=np.int64)
-        found: list[list[tuple[int, float]]] = [[] for _ in queries]
-        if self._main is not None:
+        if self._main is not None and len(queries) and k > 0:
             mask = allowed[: len(self._main)].copy()
             mask[[n for n in self._fresh if n < len(mask)]] = False
-            parts = [DensePart(self._main, None if mask.all() else mask)]
             with searching_alone():
-                answers = search_dense(parts, np.ascontiguousarray(queries, dtype=np.float32), k)
-            found = [[(row, score) for _, row, score in hits] for hits in answers]
+                scores, rows = search_part(DensePart(self._main, None if mask.all() else mask), queries, k)
         if len(fresh):
-            scores = queries @ self._rows[fresh].T
-            for hits, own in zip(found, scores, strict=True):
-                hits += list(zip(fresh.tolist(), own.tolist(), strict=True))
-                hits.sort(key=lambda hit: (-hit[1], hit[0]))
-                del hits[k:]
-        return found
+            scores = np.concatenate([scores, queries @ self._rows[fresh].T], axis=1)
+            rows = np.concatenate([rows, np.broadcast_to(fresh, (len(queries), len(fresh)))], axis=1)
+        scores = np.where(rows < 0, -np.inf, scores)
+        order = np.lexsort((rows, -scores), axis=1)[:, : max(k, 0)]
+        found = zip(np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1), strict=True)
+        return [(numbers[numbers >= 0], own[numbers >= 0]) for numbers, own in found]
 
     def _build(self) -> None:
         self._main: Vectors | None = build_vectors(np.ascontiguousarray(self.rows)) if self.size else None

@@ -8,7 +8,7 @@ seen, and nothing later.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import chain, repeat
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ TOGETHER_EVENTS = 50
 MOST_POSITIONS = 50
 PRIOR_SHOWS = 20.0
 FEW_SHARE = 4  # less than one in so many: cheaper to look up one by one
+MOST_ROWS = 50_000  # of what is clicked together, kept as arrays beside
 _COUNTERS = ("clicks", "recent", "touched", "first", "expected", "shown_clicks")
 
 
@@ -43,6 +44,7 @@ class Tally:
         self._expected = np.zeros(0, dtype=np.float64)
         self._shown_clicks = np.zeros(0, dtype=np.float64)
         self.together: list[dict[int, float]] = []
+        self._rows: dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}  # of these, as arrays
         self.shows_at = np.zeros(MOST_POSITIONS + 1, dtype=np.float64)
         self.clicks_at = np.zeros(MOST_POSITIONS + 1, dtype=np.float64)
         self._shows = self._listed_clicks = 0.0
@@ -84,11 +86,13 @@ class Tally:
         if item in user.seen:
             return
         mine = self.together[item]
+        self._rows.pop(item, None)
         for other, own in zip(user.items[-TOGETHER_EVENTS:], user.weights[-TOGETHER_EVENTS:], strict=True):
             if own >= CLICK_WEIGHT and other != item:
                 mine[other] = mine.get(other, 0.0) + 1.0
                 theirs = self.together[other]
                 theirs[item] = theirs.get(item, 0.0) + 1.0
+                self._rows.pop(other, None)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything as arrays, for ``restore``."""
@@ -109,6 +113,7 @@ class Tally:
         self.size = len(arrays["clicks"])
         for name in _COUNTERS:
             setattr(self, f"_{name}", arrays[name].copy())
+        self._rows.clear()
         ends = np.cumsum(arrays["together_rows"])
         items, counts = arrays["together_items"].tolist(), arrays["together_counts"].tolist()
         self.together = [
@@ -159,24 +164,48 @@ class Tally:
     def clicked_together(self, history: list[int], items: list[int]) -> NDArray[np.float64]:
         """Cosine of the users of history items and candidates ``(history, items)``."""
         counts = np.zeros((len(history), len(items)), dtype=np.float64)
-        places = {item: place for place, item in enumerate(items)}
-        is_once = len(places) == len(items)
+        is_few = [len(self.together[own]) < len(items) // FEW_SHARE for own in history]
+        if len(set(items)) < len(items):
+            is_few = [False] * len(history)
         for row, own in enumerate(history):
-            beside = self.together[own]
-            if is_once and len(beside) < len(items) // FEW_SHARE:  # few items of the many are clicked with most
-                for item in beside.keys() & places.keys():
-                    counts[row, places[item]] = beside[item]
-            else:
-                counts[row] = np.fromiter(map(beside.get, items, repeat(0.0)), np.float64, len(items))
+            if not is_few[row]:
+                counts[row] = np.fromiter(map(self.together[own].get, items, repeat(0.0)), np.float64, len(items))
+        if any(is_few):
+            self._find_few(counts, history, items, np.flatnonzero(is_few))
         norms = np.sqrt(np.maximum(self._clicks[history], 1.0))[:, None] * np.sqrt(np.maximum(self._clicks[items], 1.0))
         return np.asarray(counts / norms)
 
+    def _find_few(
+        self, counts: NDArray[np.float64], history: list[int], items: list[int], rows: NDArray[np.int64]
+    ) -> None:
+        """Fill rows of ``clicked_together`` from the side of the few items that each was clicked with."""
+        beside = [self._row(history[row]) for row in rows.tolist()]
+        numbers = np.concatenate([others for others, _ in beside])
+        order = np.argsort(items)
+        ordered = np.array(items, dtype=np.int64)[order]
+        places = np.minimum(np.searchsorted(ordered, numbers), len(items) - 1)
+        is_there = ordered[places] == numbers
+        own = np.repeat(rows, [len(others) for others, _ in beside])
+        amounts = np.concatenate([amounts for _, amounts in beside])
+        counts[own[is_there], order[places[is_there]]] = amounts[is_there]
+
     def neighbours(self, history: list[int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Items clicked by those who clicked any of a history, and their summed cosine up to a factor."""
-        rows = [self.together[own] for own in history]
-        numbers = np.fromiter(chain.from_iterable(rows), np.int64, sum(map(len, rows)))
-        counts = np.fromiter(chain.from_iterable(row.values() for row in rows), np.float64, len(numbers))
-        factors = np.repeat(1 / np.sqrt(np.maximum(self._clicks[history], 1.0)), [len(row) for row in rows])
+        rows = [self._row(own) for own in history]
+        numbers = np.concatenate([items for items, _ in rows])
+        factors = 1 / np.sqrt(np.maximum(self._clicks[history], 1.0))
+        shares = np.concatenate([counts * factor for (_, counts), factor in zip(rows, factors.tolist(), strict=True)])
         found, places = np.unique(numbers, return_inverse=True)
-        sums = np.bincount(places, weights=counts * factors, minlength=len(found))
+        sums = np.bincount(places, weights=shares, minlength=len(found))
         return found, sums / np.sqrt(np.maximum(self._clicks[found], 1.0))
+
+    def _row(self, item: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Items clicked by those who clicked an item, and how many did; made once for as long as it holds."""
+        row = self._rows.get(item)
+        if row is None:
+            beside = self.together[item]
+            row = np.fromiter(beside, np.int64, len(beside)), np.fromiter(beside.values(), np.float64, len(beside))
+            if len(self._rows) >= MOST_ROWS:
+                self._rows.clear()
+            self._rows[item] = row
+        return row

@@ -26,6 +26,10 @@ KEYS_PER_QUERY = 500
 ROWS_PER_FETCH = 2_000
 ROWS_PER_STEP = 500
 Floats = NDArray[np.float32]
+_HAPPENED = (  # number, and an ``Event`` in the order of its fields
+    *(events.c.number, events.c.user_id, events.c.item_id, events.c.event, events.c.at),
+    *(events.c.impression_id, events.c.position, events.c.value, events.c.propensity),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,13 +211,13 @@ class RecommenderStore:
             if last <= number:
                 return Changes(last, (), (), ())
             changed = connection.execute(select(items).where(items.c.changed > number).order_by(items.c.changed))
-            happened = select(events).where(events.c.number > number).order_by(events.c.number)
+            happened = select(*_HAPPENED).where(events.c.number > number).order_by(events.c.number)
             streamed = connection.execute(happened, execution_options={"yield_per": ROWS_PER_FETCH})
             gone = connection.execute(select(erasures).where(erasures.c.number > number).order_by(erasures.c.number))
             return Changes(
                 last,
                 tuple((item_of(row), _vector_of(row, encoder)) for row in changed),
-                tuple((row.number, _event_of(row)) for row in streamed),
+                tuple((place, Event(*told)) for place, *told in streamed),
                 tuple((row.number, row.digest) for row in gone),
             )
 
@@ -338,12 +342,6 @@ def _event_row(event: Event, number: int, key: str | None, at: datetime) -> dict
         "value": event.value,
         "propensity": event.propensity,
     }
-
-
-def _event_of(row: Row[Any]) -> Event:
-    return Event(
-        row.user_id, row.item_id, row.event, row.at, row.impression_id, row.position, row.value, row.propensity
-    )
 
 
 def _list_row(one: Shown) -> dict[str, Any]:
