@@ -66,3 +66,42 @@ def test_clicked_together_is_the_same_whether_few_or_many_items_are_asked_for() 
     tally = recommender.tally
     tally.together[history[0]] = dict(list(tally.together[history[0]].items())[:3])
     np.testing.assert_array_equal(tally.clicked_together(history, many)[:, :8], tally.clicked_together(history, few))
+
+
+def test_clicks_after_a_list_count_for_what_is_clicked_together_in_the_next() -> None:
+    recommender, twin = make_busy(), make_busy()
+    history = recommender.user("u1").items[-20:]
+    recommender.tally.neighbours(history)  # keeps rows
+    for one in (recommender, twin):
+        one.observe(make_event("u1", "i79", minutes=1))
+        one.observe(make_event("u2", f"i{history[0]}", minutes=2))
+    for found, expected in zip(recommender.tally.neighbours(history), twin.tally.neighbours(history), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_places_of_a_shortlist_hold_together() -> None:
+    recommender = make_busy()
+    found = recommender.shortlist(recommender.user("u1"), k=20, at=NOW)
+    assert len(found) == 20 and found[-1].item is found.items[-1]
+    assert [one.item_id for one in found[:3]] == [one.item_id for one in found][:3]
+    assert list(found.scores) == sorted(found.scores, reverse=True) == [one.score for one in found]
+    np.testing.assert_array_equal(found.texts, recommender.vectors([one.item_id for one in found]))
+
+
+def test_shortlist_of_nothing_is_empty() -> None:
+    recommender = make_busy()
+    found = recommender.shortlist(recommender.user("u1"), at=NOW, chosen=Filter(categories=["none of these"]))
+    assert not found and list(found) == []
+
+
+def test_item_that_came_later_is_found_beside_plain_towers_and_trained_ones() -> None:
+    for project in (np.eye(16), np.eye(16)[::-1]):
+        plain = make_recommender()
+        tower = replace(plain.tower, project=project.astype(np.float32))
+        recommender = Recommender(plain.config, plain.catalog, plain.encoder, tower, texts=plain.texts)
+        assert tower.is_plain == (recommender._shelf is recommender._texts)
+        recommender.put_items([replace(make_items()[0], item_id="late")])
+        recommender.observe(make_event("ann", "i0"))
+        assert "late" in {one.item_id for one in recommender.recommend("ann", k=5, at=NOW)}
+        recommender.rebuild()
+        assert "late" in {one.item_id for one in recommender.recommend("ann", k=5, at=NOW)}
