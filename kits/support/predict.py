@@ -30,6 +30,7 @@ from kits.support.train import KIT
 
 WINDOW_ROWS = 4096
 SHOWN_ROWS = 20
+RECENT_TEXTS = 4096  # their states are kept: a conversation asks more than once about the same words
 _READ = tuple(column for column in COLUMNS if column.name == "text")
 
 
@@ -54,11 +55,12 @@ class Reader:
 
         Args:
             folder: As ``train`` wrote it.
-            options: ``batch_size`` or ``precision`` other than configured.
+            options: ``batch_size`` or ``precision`` other than configured; ``recent_texts`` other than usual.
 
         Raises:
             ModelError: The folder is damaged, hostile, or of another kit.
         """
+        options = {"recent_texts": RECENT_TEXTS} | options
         model = load_model(Path(folder), SupportConfig, KIT, **options)
         return cls(model, load_scope(model, **options))
 
