@@ -25,9 +25,10 @@ from core.errors import ModelError
 from core.model.backbone import check_length, load_config, load_encoder, load_tokenizer
 from core.model.heads import TextClassifier
 from core.predict.parallel import map_batches
-from core.predict.recent import RecentStates
+from core.predict.recent import Recent
 from core.runtime import choose_device, choose_precision
 
+MOST_REMEMBERED_AT_ONCE = 128
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -63,7 +64,7 @@ class EncoderClassifier:
         self.device = choose_device().value
         self.precision = choose_precision(precision, self.device)
         self._fast = fast_copy(model, precision)
-        self._recent = RecentStates(recent_texts) if recent_texts else None
+        self._recent = Recent(self._embed, recent_texts, MOST_REMEMBERED_AT_ONCE) if recent_texts else None
 
     @property
     def parameters(self) -> int:
@@ -85,7 +86,7 @@ class EncoderClassifier:
 
     def embeddings(self, texts: Sequence[Text]) -> NDArray[np.float32]:
         """Mean-pooled encoder states, ``(rows, hidden)`` float32."""
-        return self._embed(texts) if self._recent is None else self._recent.get(texts, self._embed)
+        return self._embed(texts) if self._recent is None else self._recent.get(texts)
 
     def scaled(self, factors: Sequence[float]) -> EncoderClassifier:
         """The same encoder with each task's logits multiplied by a factor."""
@@ -228,7 +229,8 @@ def _fill(
 ) -> None:
     """Write what ``forward`` makes of each batch into the rows of ``outputs``."""
     was_training = model.training
-    model.eval()
+    if was_training:  # else it is left alone: to go over all its parts takes as long as a short text
+        model.eval()
     device = next(model.parameters()).device
     pad_id = int(getattr(model.encoder.config, "pad_token_id", 0) or 0)  # type: ignore[union-attr, arg-type]
     # Whether to cast belongs to a thread; each batch may have one of its own.
@@ -248,4 +250,5 @@ def _fill(
             for count in map_batches(work, plan) if device.type == "cpu" else map(work, plan):
                 tick(count)
     finally:
-        model.train(was_training)
+        if was_training:
+            model.train()

@@ -1,60 +1,55 @@
-"""Remembers the states of the texts that were read last, so that who asks for one again does not read it again.
+"""Remembers the vectors of what was read last, so that who asks for the same again does not wait for it again.
 
 A conversation asks several things of the same words: what they want, what they lie near to, what is found
-for them. Each asks when it needs to know; the encoder reads once.
+for them. Each asks when it needs to know; an encoder reads once.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from threading import Lock
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.example import Text
-
-MOST_AT_ONCE = 128
-Compute = Callable[[Sequence[Text]], NDArray[np.float32]]
+Key = TypeVar("Key", bound=Hashable)
+Vectors = NDArray[np.float32]
 
 
-class RecentStates:
-    """The states of one encoder; may be used by many threads.
+class Recent(Generic[Key]):
+    """Vectors by what they were made of; may be used by many threads.
 
     Args:
-        most_texts: So many are kept; the one that nobody has asked for the longest goes.
-        most_at_once: A larger batch is neither looked up nor kept: it would drive out all others.
+        compute: From keys, each there once, to ``(keys, dimension)`` float32. Called without a lock: two
+            threads may compute the same at the same time, and none waits for what another one asked for.
+        most: So many are kept; the one that nobody has asked for the longest goes.
+        most_at_once: A larger request is neither looked up nor kept: it would drive out all others.
     """
 
-    def __init__(self, most_texts: int, most_at_once: int = MOST_AT_ONCE) -> None:
-        self.most_texts, self.most_at_once = most_texts, most_at_once
-        self._states: OrderedDict[Text, NDArray[np.float32]] = OrderedDict()
+    def __init__(self, compute: Callable[[Sequence[Key]], Vectors], most: int, most_at_once: int) -> None:
+        self._compute, self._most, self._most_at_once = compute, most, most_at_once
+        self._vectors: OrderedDict[Key, Vectors] = OrderedDict()
         self._lock = Lock()
 
     def __len__(self) -> int:
-        return len(self._states)
+        return len(self._vectors)
 
-    def get(self, texts: Sequence[Text], compute: Compute) -> NDArray[np.float32]:
-        """States ``(texts, hidden)`` float32, in the order of ``texts``.
-
-        Args:
-            texts: What is read; the same one may be there several times.
-            compute: Reads those that are not known, each once; called without a lock, so that two
-                threads may read the same text at the same time, and nobody waits for another's.
-        """
-        if not 0 < len(texts) <= self.most_at_once:
-            return compute(texts)
+    def get(self, keys: Sequence[Key]) -> Vectors:
+        """``(keys, dimension)`` float32, in the order of ``keys``; the same key may be there several times."""
+        if not 0 < len(keys) <= self._most_at_once:
+            return self._compute(keys)
         with self._lock:
-            found = {text: self._states[text] for text in texts if text in self._states}
-        missing = [text for text in dict.fromkeys(texts) if text not in found]
+            found = {key: self._vectors[key] for key in keys if key in self._vectors}
+        missing = [key for key in dict.fromkeys(keys) if key not in found]
         if missing:
-            # Copies: a row of the batch's own array would keep the whole batch in memory.
-            found |= {text: row.copy() for text, row in zip(missing, compute(missing), strict=True)}
+            # Copies: a row of the request's own array would keep the whole array in memory.
+            found |= {key: row.copy() for key, row in zip(missing, self._compute(missing), strict=True)}
         with self._lock:
-            for text in texts:
-                self._states[text] = found[text]
-                self._states.move_to_end(text)
-            while len(self._states) > self.most_texts:
-                self._states.popitem(last=False)
-        return np.stack([found[text] for text in texts])
+            for key in found:
+                self._vectors[key] = found[key]
+                self._vectors.move_to_end(key)
+            while len(self._vectors) > self._most:
+                self._vectors.popitem(last=False)
+        return np.stack([found[key] for key in keys])

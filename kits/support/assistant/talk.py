@@ -5,7 +5,7 @@ messages ──▶ what is remembered ──▶ read and embedded together ─�
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -91,6 +91,15 @@ class Assistant:
     def follow(self) -> int:
         """Bring the indexes up to date with the database; returns how many documents that concerned."""
         return sum(spoken.follower.follow() for spoken in self.voices.values())
+
+    def warm(self) -> Iterator[int]:
+        """Read what may be quoted before someone asks, so that the first to ask need not wait for it.
+
+        Yields:
+            How many sentences of a language are read, after a few at a time: whoever steps on may stop.
+        """
+        for spoken in self.voices.values():
+            yield from spoken.voice.warm()
 
     def reply(
         self,
