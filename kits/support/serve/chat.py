@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Path, Request
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from core.errors import DataError
 from core.serve.auth import caller_of, needs
@@ -49,7 +49,7 @@ class Judged:
 
 
 @router.post("/conversations/{id}/messages", response_model=None)
-async def send(front: At, request: Request, id: Name, written: Written) -> Mapping[str, Any] | Response:
+async def send(front: At, request: Request, id: Name, written: Written) -> Response:
     """Send a customer's message; the reply comes when it is kept. A new name begins a conversation."""
     message = Message(
         id, written.text, written.user or caller_of(request).name, written.customer, written.channel
@@ -57,7 +57,7 @@ async def send(front: At, request: Request, id: Name, written: Written) -> Mappi
     return await answer(front, request, message)
 
 
-async def answer(front: Front, request: Request, message: Message) -> Mapping[str, Any] | Response:
+async def answer(front: Front, request: Request, message: Message) -> Response:
     """The reply to a message, or why there is none."""
     try:
         front.assistant.check(message)
@@ -66,7 +66,7 @@ async def answer(front: Front, request: Request, message: Message) -> Mapping[st
         raise HTTPException(422, str(error)) from error
     except Overloaded as error:
         return busy(request.scope, error.what, error.retry_seconds)
-    return reply.to_json()
+    return JSONResponse(reply.to_json())  # plain already: to look for what is not costs as much as to send it
 
 
 @router.get("/conversations/{id}")
