@@ -24,6 +24,7 @@ from core.data.example import Task, Text
 from core.errors import ModelError
 from core.model.backbone import check_length, load_config, load_encoder, load_tokenizer
 from core.model.heads import TextClassifier
+from core.predict.pack import can_pack, embed_packed
 from core.predict.parallel import map_batches
 from core.predict.recent import Recent
 from core.runtime import choose_device, choose_precision
@@ -137,7 +138,10 @@ class EncoderClassifier:
         return cls(model, tokenizer, max_tokens=max_tokens, **options)
 
     def _embed(self, texts: Sequence[Text]) -> NDArray[np.float32]:
-        return embed_tokens(self._fast, tokenize(self.tokenizer, texts, self.max_tokens), self.batch_size)
+        tokens = tokenize(self.tokenizer, texts, self.max_tokens)
+        if can_pack(self._fast, tokens):
+            return embed_packed(self._fast, tokens)
+        return embed_tokens(self._fast, tokens, self.batch_size)
 
 
 def _tensor_names(file: Path) -> set[str]:

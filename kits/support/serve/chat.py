@@ -54,10 +54,12 @@ async def send(front: At, request: Request, id: Name, written: Written) -> Respo
     message = Message(
         id, written.text, written.user or caller_of(request).name, written.customer, written.channel
     )
-    return await answer(front, request, message)
+    answered = await answer(front, request, message)
+    # It is plain already: to look for what is not costs as much as to send it.
+    return answered if isinstance(answered, Response) else JSONResponse(answered)
 
 
-async def answer(front: Front, request: Request, message: Message) -> Response:
+async def answer(front: Front, request: Request, message: Message) -> Mapping[str, Any] | Response:
     """The reply to a message, or why there is none."""
     try:
         front.assistant.check(message)
@@ -66,7 +68,7 @@ async def answer(front: Front, request: Request, message: Message) -> Response:
         raise HTTPException(422, str(error)) from error
     except Overloaded as error:
         return busy(request.scope, error.what, error.retry_seconds)
-    return JSONResponse(reply.to_json())  # plain already: to look for what is not costs as much as to send it
+    return reply.to_json()
 
 
 @router.get("/conversations/{id}")
