@@ -24,9 +24,12 @@ from core.data.example import Task, Text
 from core.errors import ModelError
 from core.model.backbone import check_length, load_config, load_encoder, load_tokenizer
 from core.model.heads import TextClassifier
+from core.predict.pack import can_pack, embed_packed
 from core.predict.parallel import map_batches
+from core.predict.recent import Recent
 from core.runtime import choose_device, choose_precision
 
+MOST_REMEMBERED_AT_ONCE = 128
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -39,6 +42,7 @@ class EncoderClassifier:
         max_tokens: Longer texts are cut.
         batch_size: Most texts in one forward pass.
         precision: ``auto``, ``fp32`` or ``bf16``; the heads are always fp32.
+        recent_texts: Of so many texts the states are kept, for who asks for the same ones soon. 0: of none.
     """
 
     kind = "encoder"
@@ -51,6 +55,7 @@ class EncoderClassifier:
         max_tokens: int,
         batch_size: int = 128,
         precision: str = "auto",
+        recent_texts: int = 0,
     ) -> None:
         self.tasks = model.tasks
         self.model = model
@@ -60,6 +65,7 @@ class EncoderClassifier:
         self.device = choose_device().value
         self.precision = choose_precision(precision, self.device)
         self._fast = fast_copy(model, precision)
+        self._recent = Recent(self._embed, recent_texts, MOST_REMEMBERED_AT_ONCE) if recent_texts else None
 
     @property
     def parameters(self) -> int:
@@ -68,21 +74,26 @@ class EncoderClassifier:
 
     def logits(self, texts: Sequence[Text]) -> list[NDArray[np.float32]]:
         """Logits of each task, ``(rows, labels)`` float32 each, in the order of ``texts``."""
+        if self._recent is not None:
+            return decide_states(self._fast, self.embeddings(texts))
         return score_tokens(self._fast, tokenize(self.tokenizer, texts, self.max_tokens), self.batch_size)
 
     def read(self, texts: Sequence[Text]) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
         """Logits of each task, and mean-pooled states ``(rows, hidden)`` float32, out of one pass."""
+        if self._recent is not None:
+            states = self.embeddings(texts)
+            return decide_states(self._fast, states), states
         return read_tokens(self._fast, tokenize(self.tokenizer, texts, self.max_tokens), self.batch_size)
 
     def embeddings(self, texts: Sequence[Text]) -> NDArray[np.float32]:
         """Mean-pooled encoder states, ``(rows, hidden)`` float32."""
-        return embed_tokens(self._fast, tokenize(self.tokenizer, texts, self.max_tokens), self.batch_size)
+        return self._embed(texts) if self._recent is None else self._recent.get(texts)
 
     def scaled(self, factors: Sequence[float]) -> EncoderClassifier:
         """The same encoder with each task's logits multiplied by a factor."""
         other = copy(self)
         other.model, other._fast = (_with_scaled_heads(model, factors) for model in (self.model, self._fast))
-        return other
+        return other  # the encoder is the same, and so are the states that are kept
 
     def save(self, folder: Path) -> None:
         """Write encoder weights (fp32), configuration, tokenizer and heads as plain files."""
@@ -125,6 +136,12 @@ class EncoderClassifier:
         except Exception as error:  # what files that do not fit make transformers raise is not foreseeable
             raise ModelError("encoder and heads do not fit together", where=str(folder), got=str(error)) from error
         return cls(model, tokenizer, max_tokens=max_tokens, **options)
+
+    def _embed(self, texts: Sequence[Text]) -> NDArray[np.float32]:
+        tokens = tokenize(self.tokenizer, texts, self.max_tokens)
+        if can_pack(self._fast, tokens):
+            return embed_packed(self._fast, tokens)
+        return embed_tokens(self._fast, tokens, self.batch_size)
 
 
 def _tensor_names(file: Path) -> set[str]:
@@ -188,6 +205,13 @@ def read_tokens(
     return outputs, states
 
 
+def decide_states(model: TextClassifier, states: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Logits of each task for states ``(rows, hidden)`` float32: ``(rows, labels)`` float32 each, in their order."""
+    with torch.inference_mode():
+        pooled = torch.from_numpy(states).to(next(model.parameters()).device)
+        return [logits.float().cpu().numpy() for logits in model.decide(pooled)]
+
+
 def embed_tokens(model: TextClassifier, tokens: Tokens, batch_size: int) -> NDArray[np.float32]:
     """Mean-pooled states for tokenised rows, ``(rows, hidden)`` float32, in their order."""
     states = _no_states(model, tokens)
@@ -209,7 +233,8 @@ def _fill(
 ) -> None:
     """Write what ``forward`` makes of each batch into the rows of ``outputs``."""
     was_training = model.training
-    model.eval()
+    if was_training:  # else it is left alone: to go over all its parts takes as long as a short text
+        model.eval()
     device = next(model.parameters()).device
     pad_id = int(getattr(model.encoder.config, "pad_token_id", 0) or 0)  # type: ignore[union-attr, arg-type]
     # Whether to cast belongs to a thread; each batch may have one of its own.
@@ -229,4 +254,5 @@ def _fill(
             for count in map_batches(work, plan) if device.type == "cpu" else map(work, plan):
                 tick(count)
     finally:
-        model.train(was_training)
+        if was_training:
+            model.train()

@@ -127,7 +127,7 @@ def load_model(folder: Path, schema: type[Schema], kit: str, **overrides: Any) -
         folder: The model folder.
         schema: The kit's configuration class.
         kit: The kit that asks; a model of another kit is refused.
-        overrides: ``batch_size`` or ``precision`` instead of the configured ones.
+        overrides: ``batch_size`` or ``precision`` instead of the configured ones; ``recent_texts`` of an encoder.
 
     Raises:
         ModelError: The bundle is damaged, hostile, or of another kit.

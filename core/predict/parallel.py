@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from threading import Barrier, Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
+First = TypeVar("First")
+Second = TypeVar("Second")
 _OPENING = Lock()
 
 
@@ -32,6 +34,18 @@ def map_batches(work: Callable[[Batch], Result], batches: Sequence[Batch]) -> It
     with _OPENING:
         pool = _open_pool(threads)
     return pool.map(work, batches)
+
+
+def do_both(first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:
+    """What two models say, side by side with one thread each; one after the other where there is but one thread.
+
+    Args:
+        first: Whatever it needs of torch's state that belongs to a thread, it sets itself.
+        second: Likewise; it waits for nothing that the first does.
+    """
+    works: Sequence[Callable[[], Any]] = (first, second)
+    one, other = map_batches(lambda work: work(), works)
+    return one, other
 
 
 @cache

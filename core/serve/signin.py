@@ -6,6 +6,7 @@ the hash of that style is in the policy, and nothing else on the server is open.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -68,6 +69,7 @@ class SignIn:
         self._engine, self._table, self._settings, self._pages, self._link = engine, table, settings, pages, link
         self._name = name
         self._known: dict[bytes, tuple[Caller | None, float]] = {}
+        self._asked: dict[bytes, asyncio.Task[Caller | None]] = {}
         # Cookies know no ports: two servers on one machine must not sign each other's people out.
         self.cookie = f"{name}_{settings.port}"
         self._style = pages.read("tokens.css") + pages.read("signin.css")
@@ -87,12 +89,9 @@ class SignIn:
         caller, until = self._known.get(digest, (None, 0.0))
         if time.monotonic() < until:
             return caller
-        caller = await run_in_threadpool(self._find, token)
-        if caller is not None:  # tokens that strangers make up are not kept
-            if len(self._known) >= MOST_KNOWN:
-                self._known.clear()
-            self._known[digest] = caller, time.monotonic() + KNOWN_SECONDS
-        return caller
+        if digest not in self._asked:  # the requests of a busy program are one question to the database, not many
+            self._asked[digest] = asyncio.create_task(self._ask(token, digest))
+        return await asyncio.shield(self._asked[digest])  # who leaves does not take the answer from the others
 
     async def is_known(self, request: Request) -> bool:
         """Whether who made a request may still make it: an answer that goes on asks again and again."""
@@ -113,6 +112,17 @@ class SignIn:
         )  # fmt: skip
         response.headers.update({"content-security-policy": self._policy, **challenge})
         return response
+
+    async def _ask(self, token: str, digest: bytes) -> Caller | None:
+        try:
+            caller = await run_in_threadpool(self._find, token)
+        finally:
+            del self._asked[digest]
+        if caller is not None:  # tokens that strangers make up are not kept
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known[digest] = caller, time.monotonic() + KNOWN_SECONDS
+        return caller
 
     async def _by_link(self, request: Request, code: str = "") -> Response:
         if self._link is None or not self._link.use(code):

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.console import progress, say, show_table
-from core.data.example import Example
+from core.data.example import Example, Text
 from core.data.load import report_rejected, stream_records
 from core.data.row import Rejected
 from core.data.table import write_rows
 from core.errors import ConfigError, DataError
 from core.predict.load import Model, load_model
+from core.predict.parallel import do_both
 from core.predict.zeroshot import DescribedLabels, read_descriptions
 from kits.support.config import SupportConfig, read_config
 from kits.support.data import COLUMNS, make_example
@@ -30,6 +31,8 @@ from kits.support.train import KIT
 
 WINDOW_ROWS = 4096
 SHOWN_ROWS = 20
+RECENT_TEXTS = 4096  # their states are kept: a conversation asks more than once about the same words
+FEW_TEXTS = 64  # are read by both encoders side by side; of more, each has batches enough for all threads
 _READ = tuple(column for column in COLUMNS if column.name == "text")
 
 
@@ -54,11 +57,12 @@ class Reader:
 
         Args:
             folder: As ``train`` wrote it.
-            options: ``batch_size`` or ``precision`` other than configured.
+            options: ``batch_size`` or ``precision`` other than configured; ``recent_texts`` other than usual.
 
         Raises:
             ModelError: The folder is damaged, hostile, or of another kit.
         """
+        options = {"recent_texts": RECENT_TEXTS} | options
         model = load_model(Path(folder), SupportConfig, KIT, **options)
         return cls(model, load_scope(model, **options))
 
@@ -88,14 +92,30 @@ class Reader:
             return []
         parts = [cut_parts(text) for text in texts]
         everything = [(text, None) for text in (*texts, *(part for cut in parts for part in cut))]
-        chances = self.model.probabilities(everything)[self._task.name]
-        judged = self.scope.judge(self._task.labels, chances[: len(texts)], texts)
+        chances, near = self._ask_witnesses(everything, texts)
+        judged = self.scope.facts.judge.judge(self._task.labels, chances[: len(texts)], near)
         found, start = [], len(texts)
         for row, (text, cut) in enumerate(zip(texts, parts, strict=True)):
             of_parts = chances[start : start + len(cut)]
             start += len(cut)
             found.append(self._understand(text, row, chances[row], of_parts, judged))
         return found
+
+    def _ask_witnesses(
+        self, everything: Sequence[Text], texts: Sequence[str]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """The classifier's probabilities of everything, and how near the texts lie to each intent's utterances."""
+
+        def classify() -> NDArray[np.float64]:
+            return self.model.probabilities(everything)[self._task.name]
+
+        def compare() -> NDArray[np.float32]:
+            return self.scope.compare(texts)
+
+        # With an encoder for both, the second finds the states that the first has left.
+        if self.scope.facts.is_shared or len(texts) > FEW_TEXTS:
+            return classify(), compare()
+        return do_both(classify, compare)
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of texts, ``(texts, dimension)`` float32: what means the same lies near.

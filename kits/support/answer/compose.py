@@ -6,21 +6,22 @@ are taken that say most about the question; a neighbour joins when it tells more
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from threading import Lock
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.predict.recent import Recent
 from kits.support.answer.audience import tell_audience
 from kits.support.answer.evidence import Embed, Evidence, Match
 from kits.support.answer.quote import find_objection, show_plain
 from kits.support.answer.sentence import split_sentences
 from kits.support.answer.terms import content_terms
 
-MOST_CACHED = 50_000
+MOST_VECTORS, MOST_CUT = 50_000, 10_000  # sentences, and passages, that are kept
+MOST_WARMED, WARMED_AT_ONCE = 20_000, 32  # sentences
 LOOKED_AT = 6  # of the passages that were found
 GAIN = 0.12  # a further sentence must tell so much more of the question
 NEAR_GAIN = 0.05  # or less, when it stands beside one that was taken
@@ -82,22 +83,42 @@ class Composed:
 
 
 @dataclass(frozen=True, slots=True)
+class _Piece:
+    """What may be quoted of a passage: a sentence of a page, or the whole answer of an entry.
+
+    Attributes:
+        place: In the passage.
+        text: As it is shown.
+        headed: Below its heading.
+        terms: Of the text.
+        headed_terms: Of both.
+        audience: For whom it says that it is; None where it says nothing of it.
+    """
+
+    place: int
+    text: str
+    headed: str
+    terms: frozenset[str]
+    headed_terms: frozenset[str]
+    audience: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Unit:
-    """A sentence of a page, or the whole answer of an entry."""
+    """A piece that was found for a question, and how well it fits."""
 
     match: Match
     place: int
     text: str
-    covered: float = 0.0
-    score: float = 0.0
-    cosine: float | None = None
+    score: float
+    cosine: float | None
 
 
 class Composer:
-    """Puts answers together; vectors of sentences are kept, as the same passages are found again and again.
+    """Puts answers together; passages are cut and embedded once, as the same ones are found again and again.
 
     Args:
-        embed: Makes them; None where words alone decide.
+        embed: Makes vectors of sentences; None where words alone decide.
         hosts: The company's own web addresses, which may be shown.
         most_sentences: Of one answer.
         most_characters: Of one answer.
@@ -106,10 +127,36 @@ class Composer:
     def __init__(
         self, embed: Embed | None, hosts: Collection[str] = (), most_sentences: int = 3, most_characters: int = 600
     ) -> None:
-        self._embed, self._hosts = embed, frozenset(hosts)
+        self._hosts = frozenset(hosts)
         self._most_sentences, self._most_characters = most_sentences, most_characters
-        self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
-        self._lock = Lock()
+        self._vectors = None if embed is None else Recent[str](embed, MOST_VECTORS, MOST_VECTORS)
+        self._cut = lru_cache(MOST_CUT)(self._cut_anew)
+
+    def warm(self, passages: Iterable[tuple[str, str, str]]) -> Iterator[int]:
+        """Cut and embed passages before someone asks, as many as are kept well; a few with each step.
+
+        Args:
+            passages: Of each the kind, the heading and the text.
+
+        Yields:
+            How many pieces are done.
+        """
+        done = 0
+        headed: list[str] = []
+        for kind, heading, text in passages:
+            headed += [piece.headed for piece in self._cut(kind, heading, text)]
+            if len(headed) >= WARMED_AT_ONCE:
+                done += self._warm_vectors(headed)
+                headed = []
+                yield done
+            if done >= MOST_WARMED:
+                return
+        yield done + self._warm_vectors(headed)
+
+    def _warm_vectors(self, headed: Sequence[str]) -> int:
+        if self._vectors is not None and headed:
+            self._vectors.get(headed)
+        return len(headed)
 
     def compose(
         self, evidence: Evidence, audience: str, keep: Callable[[Match], bool] = lambda match: True
@@ -122,7 +169,7 @@ class Composer:
             keep: Which of it may be used.
         """
         matches = [match for match in evidence.matches if keep(match)][:LOOKED_AT]
-        units = self._rate([unit for match in matches for unit in self._cut(evidence, match)], evidence, audience)
+        units = self._rate(matches, evidence, audience)
         if not units:
             return None
         best = max(units, key=lambda unit: unit.score)
@@ -138,34 +185,38 @@ class Composer:
         """Cosine of a text and the question; None where words alone decide."""
         return self._cosines([text], evidence.vector)[0]
 
-    def _cut(self, evidence: Evidence, match: Match) -> list[_Unit]:
-        """The pieces of a match that may be quoted."""
-        pieces = [match.text] if match.kind == "faq" else split_sentences(match.text)
+    def _cut_anew(self, kind: str, heading: str, text: str) -> tuple[_Piece, ...]:
+        """The pieces of a passage that may be quoted."""
         kept = []
-        for place, piece in enumerate(pieces):
+        for place, piece in enumerate([text] if kind == "faq" else split_sentences(text)):
             sentences = split_sentences(piece)
             if any(find_objection(sentence, self._hosts) for sentence in (*sentences, piece)):
                 continue
-            shown = show_plain(" ".join(sentences) if match.kind == "faq" and piece.isascii() else piece)
-            # What leads to a list, what asks itself, and what only repeats the question tell nothing.
-            if not shown.endswith((":", "：", "?", "？")) and content_terms(shown) - evidence.terms:
-                kept.append(_Unit(match, place, shown))
-        return kept
+            shown = show_plain(" ".join(sentences) if kind == "faq" and piece.isascii() else piece)
+            if not shown.endswith((":", "：", "?", "？")):  # what leads to a list and what asks itself tell nothing
+                both = f"{heading}\n{shown}"
+                terms = content_terms(shown), content_terms(both)
+                kept.append(_Piece(place, shown, f"{heading}: {shown}", *terms, tell_audience(both)))
+        return tuple(kept)
 
-    def _rate(self, units: Sequence[_Unit], evidence: Evidence, audience: str) -> list[_Unit]:
-        headed = [f"{unit.match.heading}: {unit.text}" for unit in units]
-        cosines = self._cosines(headed, evidence.vector)
+    def _rate(self, matches: Sequence[Match], evidence: Evidence, audience: str) -> list[_Unit]:
+        pieces = [
+            (match, piece)
+            for match in matches
+            for piece in self._cut(match.kind, match.heading, match.text)
+            if piece.terms - evidence.terms  # what only repeats the question tells nothing
+        ]
+        cosines = self._cosines([piece.headed for _, piece in pieces], evidence.vector)
         rated = []
-        for unit, cosine in zip(units, cosines, strict=True):
-            own = evidence.covered_by(unit.text)
-            covered = own + HEADING_WEIGHT * (evidence.covered_by(f"{unit.match.heading}\n{unit.text}") - own)
+        for (match, piece), cosine in zip(pieces, cosines, strict=True):
+            own = evidence.covered_in(piece.terms)
+            covered = own + HEADING_WEIGHT * (evidence.covered_in(piece.headed_terms) - own)
             score = covered if cosine is None else (2 * covered + cosine) / 3
-            if unit.match.kind == "faq":
-                score = max(score, (2 * covered + unit.match.likeness) / 3) + FAQ_HEAD_START
-            said = tell_audience(f"{unit.match.heading}\n{unit.text}")
-            if said is not None and said != audience:
+            if match.kind == "faq":
+                score = max(score, (2 * covered + match.likeness) / 3) + FAQ_HEAD_START
+            if piece.audience is not None and piece.audience != audience:
                 score -= WRONG_AUDIENCE
-            rated.append(_Unit(unit.match, unit.place, unit.text, covered, score, cosine))
+            rated.append(_Unit(match, piece.place, piece.text, score, cosine))
         return rated
 
     def _extend(self, best: _Unit, units: Sequence[_Unit], evidence: Evidence) -> list[_Unit]:
@@ -192,15 +243,6 @@ class Composer:
         return sorted(chosen, key=lambda unit: unit.place)
 
     def _cosines(self, texts: Sequence[str], vector: NDArray[np.float32] | None) -> list[float | None]:
-        if vector is None or self._embed is None or not texts:
+        if vector is None or self._vectors is None or not texts:
             return [None] * len(texts)
-        with self._lock:
-            missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]
-            if missing:
-                self._vectors.update(zip(missing, self._embed(missing), strict=True))
-            found = np.stack([self._vectors[text] for text in texts])
-            for text in texts:
-                self._vectors.move_to_end(text)
-            while len(self._vectors) > MOST_CACHED:
-                self._vectors.popitem(last=False)
-        return [float(value) for value in found @ vector]
+        return [float(value) for value in self._vectors.get(texts) @ vector]

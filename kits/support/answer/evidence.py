@@ -73,7 +73,11 @@ class Evidence:
 
     def covered_by(self, text: str) -> float:
         """The share of the question's terms that a text has, by their rarity."""
-        return cover(self.terms, content_terms(text), self.weights)
+        return self.covered_in(content_terms(text))
+
+    def covered_in(self, terms: frozenset[str]) -> float:
+        """Likewise, of a text whose content terms are known."""
+        return cover(self.terms, terms, self.weights)
 
     @property
     def nearest(self) -> Match | None:

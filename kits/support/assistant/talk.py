@@ -5,9 +5,10 @@ messages ──▶ what is remembered ──▶ read and embedded together ─�
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -90,6 +91,15 @@ class Assistant:
     def follow(self) -> int:
         """Bring the indexes up to date with the database; returns how many documents that concerned."""
         return sum(spoken.follower.follow() for spoken in self.voices.values())
+
+    def warm(self) -> Iterator[int]:
+        """Read what may be quoted before someone asks, so that the first to ask need not wait for it.
+
+        Yields:
+            How many sentences of a language are read, after a few at a time: whoever steps on may stop.
+        """
+        for spoken in self.voices.values():
+            yield from spoken.voice.warm()
 
     def reply(
         self,
@@ -196,34 +206,30 @@ class Assistant:
     def _turns(
         self, spoken: Spoken, asked: Sequence[tuple[Message, Conversation, datetime]]
     ) -> list[Exchange]:
-        """Read everything that was said at once, then take each turn."""
-        texts: list[str] = []
-        plans = []
+        """Read everything that was said at once, then take each turn; once more where the words alone do not decide."""
         dialogue = self.settings.dialogue
-        for message, conversation, now in asked:
-            state = conversation.state or self._fresh(message, conversation)
-            state = state.forget_old(now, dialogue.slot_minutes, dialogue.topic_minutes)
-            joined = f"{state.question} {message.text}" if state.question else None
-            own = [message.text, *([joined] if joined else [])]
-            plans.append((message, conversation, now, state, joined, len(texts), len(own)))
-            texts += own
-        reads = spoken.reader.read(texts)
-        wanted = [text for m, _, _, _, joined, _, _ in plans for text in (m.text, joined) if text]
-        vectors = self._embed(spoken, wanted)
-        exchanges = []
-        for message, conversation, now, state, joined, begin, count in plans:
-            own_reads = reads[begin : begin + count]
-            heard = _hear(message, conversation, now, joined, own_reads, spoken, vectors)
-            after, reply = take_turn(state, heard, spoken.voice)
-            exchanges.append(Exchange(conversation, message.text, now, after, reply))
-        return exchanges
-
-    def _embed(self, spoken: Spoken, texts: Sequence[str]) -> dict[str, Vector]:
-        embed = spoken.voice.library.embed
-        if embed is None:
-            return {}
-        distinct = list(dict.fromkeys(texts))
-        return dict(zip(distinct, embed(distinct), strict=True))
+        states = [
+            (conversation.state or self._fresh(message, conversation)).forget_old(
+                now, dialogue.slot_minutes, dialogue.topic_minutes
+            )
+            for message, conversation, now in asked
+        ]
+        reads = spoken.reader.read([message.text for message, _, _ in asked])
+        vectors = _embed(spoken, [message.text for message, _, _ in asked])
+        heard = [
+            _hear(message, conversation, now, state.question, read, spoken, vector)
+            for (message, conversation, now), state, read, vector in zip(asked, states, reads, vectors, strict=True)
+        ]
+        turns = [take_turn(state, one, spoken.voice) for state, one in zip(states, heard, strict=True)]
+        open_ones = [number for number, turn in enumerate(turns) if turn is None]
+        joined = spoken.reader.read([_join(states[number].question, heard[number].text) for number in open_ones])
+        for number, read in zip(open_ones, joined, strict=True):
+            turns[number] = take_turn(states[number], replace(heard[number], joined=read), spoken.voice)
+        return [
+            Exchange(conversation, message.text, now, *turn)
+            for (message, conversation, now), turn in zip(asked, turns, strict=True)
+            if turn is not None
+        ]
 
     def _language(self, text: str, conversation: Conversation) -> str:
         """The customer's, if it is spoken here; of words that are of none, the one before."""
@@ -248,26 +254,40 @@ def _begin(message: Message) -> Conversation:
     )
 
 
+def _embed(spoken: Spoken, texts: Sequence[str]) -> Sequence[Vector | None]:
+    """The vector of each text ``(dimension,)`` float32; None where words alone decide."""
+    embed = spoken.voice.library.embed
+    return [None] * len(texts) if embed is None else list(embed(texts))
+
+
+def _join(question: str, text: str) -> str:
+    return f"{question} {text}"
+
+
 def _hear(
     message: Message,
     conversation: Conversation,
     now: datetime,
-    joined: str | None,
-    reads: Sequence[Understanding],
+    question: str,
+    alone: Understanding,
     spoken: Spoken,
-    vectors: Mapping[str, Vector],
+    vector: Vector | None,
 ) -> Heard:
+    """What was heard; a turn that is taken twice looks up the same evidence once."""
     library = spoken.voice.library
 
+    @cache
     def look(is_joined: bool, audience: Audience) -> Evidence:
-        text = joined if is_joined and joined else message.text
-        return library.look(text, vectors.get(text), audience, now.date())
+        if not is_joined:
+            return library.look(message.text, vector, audience, now.date())
+        joined = _join(question, message.text)
+        return library.look(joined, _embed(spoken, [joined])[0], audience, now.date())
 
     return Heard(
         text=message.text,
         now=now,
         customer="business" if conversation.customer == "business" else "private",
-        alone=reads[0],
-        joined=reads[1] if joined else None,
+        alone=alone,
         look=look,
+        has_before=bool(question),
     )

@@ -48,19 +48,21 @@ class Heard:
         now: The company's time.
         customer: ``private`` or ``business``, as the conversation began.
         alone: What the model reads in the words alone.
-        joined: In the words that began the topic together with these; None without a topic.
         look: Searches for the words, alone or joined, for an audience.
+        has_before: Whether there are words that began the topic, with which these can be joined.
+        joined: What the model reads in both together; None where that has not been read.
     """
 
     text: str
     now: datetime
     customer: Audience
     alone: Understanding
-    joined: Understanding | None
     look: Callable[[bool, Audience], Evidence]
+    has_before: bool = False
+    joined: Understanding | None = None
 
 
-def take_turn(state: State, heard: Heard, voice: Voice) -> Turn:
+def take_turn(state: State, heard: Heard, voice: Voice) -> Turn | None:
     """Answer the customer's words.
 
     Args:
@@ -69,7 +71,8 @@ def take_turn(state: State, heard: Heard, voice: Voice) -> Turn:
         voice: What is known, in the customer's language.
 
     Returns:
-        What is remembered from now on, and the reply.
+        What is remembered from now on, and the reply. None where the words alone do not decide: the turn is
+        to be taken again, with what the model reads in them and those before together.
     """
     found = find_slots(voice.slots, heard.text, heard.now.date(), state.asked)
     told = tell_audience(heard.text)
@@ -81,7 +84,10 @@ def take_turn(state: State, heard: Heard, voice: Voice) -> Turn:
         done = rule(state, heard, voice, found)
         if done is not None:
             return done
-    topic, evidence = _find_topic(state, heard, voice, is_carrying, found)
+    about = _find_topic(state, heard, voice, is_carrying, found)
+    if about is None:
+        return None
+    topic, evidence = about
     if state.asked is not None:
         done = _stay_asked(state, heard, voice, topic, evidence)
         if done is not None:
@@ -110,7 +116,8 @@ def _choose_offered(state: State, heard: Heard, voice: Voice, found: dict[str, F
 
 def _find_topic(
     state: State, heard: Heard, voice: Voice, is_carrying: bool, found: dict[str, Found]
-) -> tuple[Topic, Evidence]:
+) -> tuple[Topic, Evidence] | None:
+    """What is talked about, and what was found for it; None where the words before are needed and not read yet."""
     evidence = heard.look(False, state.audience)
     served = [name for name, one in voice.responses.items() if one.required and set(one.required) <= set(found)]
     alone = read_topic(heard.alone, evidence, served=served)
@@ -119,8 +126,10 @@ def _find_topic(
     if alone.intents[0] in voice.person_intents and _may_be_nothing(alone, voice):
         alone = Topic((OUT_OF_SCOPE,), alone.outside, alone.outside, alone.ranked)
     is_sure = _is_sure(alone, voice)
-    if heard.joined is None or (is_sure and (not is_carrying or _is_light(alone, voice))):
+    if not heard.has_before or (is_sure and (not is_carrying or _is_light(alone, voice))):
         return alone, evidence
+    if heard.joined is None:
+        return None
     together = heard.look(True, state.audience)
     joined = read_topic(heard.joined, together, is_joined=True)
     if is_carrying:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -169,10 +170,15 @@ def _search_way(way: str, text: str) -> str | None:
     if not way.isascii():
         at = text.casefold().find(way.casefold())
         return text[at : at + len(way)] if at >= 0 else None
+    match = _whole_words(way).search(text)
+    return match[0] if match else None
+
+
+@lru_cache(maxsize=10_000)
+def _whole_words(way: str) -> re.Pattern[str]:
     is_short = len(way) <= 2  # "us" is a word of its own
     pattern = rf"(?<![A-Za-z0-9]){re.escape(way.upper() if is_short else way)}(?![A-Za-z0-9])"
-    match = re.search(pattern, text, 0 if is_short else re.IGNORECASE)
-    return match[0] if match else None
+    return re.compile(pattern, 0 if is_short else re.IGNORECASE)
 
 
 def _find_card(slot: Slot, text: str, today: date, is_asked: bool) -> Found | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
 from core.index.column import Filter, valid_at
 from kits.support.answer.compose import Composed, Composer
-from kits.support.answer.evidence import Evidence, Library, Match, split_text
+from kits.support.answer.evidence import KINDS, Evidence, Library, Match, split_text
 from kits.support.answer.generate import Generator, generate_answer
 from kits.support.answer.response import Response
 from kits.support.config import AnswerConfig
@@ -82,6 +82,11 @@ class Voice:
             return True
         is_clear = len(evidence.terms) >= settings.least_terms
         return is_clear and composed.covered >= settings.least_cover and composed.score >= settings.least_score
+
+    def warm(self) -> Iterator[int]:
+        """Read what may be quoted before someone asks; yields how many sentences are read, after a few at a time."""
+        documents = self.library.index.documents(Filter({"kind": KINDS}))
+        return self.composer.warm((str(one.metadata["kind"]), *split_text(one)) for one in documents)
 
     def title(self, intent: str, audience: str, today: date) -> str:
         """An intent in a customer's words: the first question of the FAQ that asks for it."""

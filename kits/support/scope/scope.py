@@ -52,8 +52,11 @@ class Scope:
 
     def judge(self, labels: Sequence[str], chances: NDArray[np.float64], texts: Sequence[str]) -> Judged:
         """What is thought of each text, given the classifier's ``(texts, labels)`` probabilities."""
-        near = self.neighbours.similarities(self.matcher.embed(texts))
-        return self.facts.judge.judge(labels, chances, near)
+        return self.facts.judge.judge(labels, chances, self.compare(texts))
+
+    def compare(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The cosine of each text to the nearest utterance of each label, ``(texts, labels)`` float32."""
+        return self.neighbours.similarities(self.matcher.embed(texts))
 
     def save(self, folder: Path) -> None:
         """Write all of it; the encoder only where it is not the classifier's own."""

@@ -74,7 +74,7 @@ def read_version(assistant: Assistant) -> tuple[object, ...]:
         )
 
 
-def _front_of(request: Request) -> Any:
+async def _front_of(request: Request) -> Any:  # a plain function would cost every request a thread
     return request.app.state.front
 
 

@@ -59,7 +59,7 @@ def make_app(assistant: Assistant, settings: ServeConfig, link: Link | None = No
             tasks = [asyncio.create_task(_repeat(work, seconds)) for work, seconds in (
                 (assistant.follow, FOLLOW_SECONDS), (partial(sweep, assistant), SWEEP_SECONDS)
             )]  # fmt: skip
-            tasks.append(asyncio.create_task(inbox.run()))
+            tasks += [asyncio.create_task(inbox.run()), asyncio.create_task(_warm(assistant))]
             await run_in_threadpool(deliverer.start)
             yield
             for task in tasks:
@@ -130,6 +130,16 @@ async def _repeat(work: Any, seconds: float) -> None:
         except Exception as error:
             log("cannot keep up", error=error)
         await asyncio.sleep(seconds)
+
+
+async def _warm(assistant: Assistant) -> None:
+    """Read what may be quoted, while already answering; between two steps it can be stopped."""
+    steps = assistant.warm()
+    try:
+        while await run_in_threadpool(next, steps, None) is not None:
+            pass
+    except Exception as error:  # then it is read when it is asked for
+        log("cannot read ahead", error=error)
 
 
 def _look(assistant: Assistant) -> None:

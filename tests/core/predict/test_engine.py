@@ -52,6 +52,21 @@ def test_batch_size_changes_nothing(encoder: EncoderClassifier) -> None:
         np.testing.assert_allclose(a, b, atol=1e-4)
 
 
+def test_text_that_was_read_just_now_is_not_read_again(
+    encoder: EncoderClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeping = EncoderClassifier(encoder.model, encoder.tokenizer, max_tokens=32, precision="fp32", recent_texts=8)
+    texts = DATA.texts[:5]
+    logits, states = keeping.read(texts)
+    for a, b in zip(logits, encoder.logits(texts), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+    monkeypatch.setattr("core.predict.engine.tokenize", None)  # whatever is read is tokenised first
+    np.testing.assert_array_equal(keeping.embeddings(texts), states)
+    np.testing.assert_array_equal(keeping.logits(texts[:2])[0], logits[0][:2])
+    doubled = keeping.scaled([2.0] * len(TASKS)).logits(texts)
+    np.testing.assert_allclose(doubled[0], 2 * logits[0], rtol=1e-5)
+
+
 def test_bf16_is_close_to_fp32(encoder: EncoderClassifier) -> None:
     quick = EncoderClassifier(encoder.model, encoder.tokenizer, max_tokens=32, precision="bf16")
     for a, b in zip(encoder.logits(DATA.texts), quick.logits(DATA.texts), strict=True):

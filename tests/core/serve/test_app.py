@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -90,6 +91,28 @@ def test_key_opens_what_its_scopes_allow(site: tuple[TestClient, Engine]) -> Non
         "writer": [403, 200, 403, 403],
         "ruler": [200, 200, 200, 200],
     }
+
+
+def test_requests_that_come_together_ask_the_database_once_for_their_key(
+    site: tuple[TestClient, Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, engine = site
+    assert isinstance(client.app, FastAPI)
+    known = client.app.state.sign_in
+    token = add_key(engine)
+    asked: list[str] = []
+    find = known._find
+    monkeypatch.setattr(known, "_find", lambda token: asked.append(token) or find(token))
+
+    async def come() -> list[object]:
+        first = asyncio.create_task(known.find(token))
+        await asyncio.sleep(0)
+        others = [asyncio.create_task(known.find(token)) for _ in range(8)]
+        first.cancel()  # who leaves does not take the answer from the others
+        return [(await other).name for other in others]
+
+    assert len(set(asyncio.run(come()))) == 1
+    assert asked == [token]
 
 
 def test_sign_in_s_cookie_is_no_key_and_a_key_is_no_cookie(site: tuple[TestClient, Engine]) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from core.errors import DataError
+from kits.support.answer.compose import Composer
+from kits.support.answer.evidence import Evidence, Match
 from kits.support.answer.quote import find_objection, show_plain
 from kits.support.answer.response import read_responses
 from kits.support.answer.sentence import split_sentences
@@ -103,3 +108,24 @@ def test_own_addresses_may_be_shown_and_marks_of_emphasis_go() -> None:
     assert find_objection("See www.moorkite.example/help", {"moorkite.example"}) is None
     assert find_objection("See moorkite.example.evil.com", {"moorkite.example"}) == "link"
     assert show_plain("*Viewer* is right, 2 * 3 stays") == "Viewer is right, 2 * 3 stays"
+
+
+def test_sentences_that_were_read_ahead_are_not_read_for_a_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+        read.extend(texts)
+        return np.ones((len(texts), 2), dtype=np.float32)
+
+    composer = Composer(embed)
+    pages = [("page", "Fees", f"Card {n} costs €{n}. It comes in {n} days. What else?") for n in range(1, 40)]
+    assert list(composer.warm(pages)) == [32, 64, 78]
+    assert len(read) == 78
+    match = Match("p", "page", "p.md", *pages[6][1:], intent="", audience="any", cosine=1.0, covered=1.0, likeness=0.0)
+    evidence = Evidence("cost", frozenset({"cost"}), {"cost": 1.0}, (match,), np.ones(2, dtype=np.float32))
+    composed = composer.compose(evidence, "private")
+    assert composed is not None
+    assert composed.parts[0].text == "Card 7 costs €7."
+    assert len(read) == 78
+    monkeypatch.setattr("kits.support.answer.compose.MOST_WARMED", 32)
+    assert list(Composer(embed).warm(pages)) == [32]

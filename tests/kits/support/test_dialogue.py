@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from kits.support.assistant.talk import Assistant, Message
 from kits.support.dialogue.context import carries_on, choose_option, is_question
 from kits.support.dialogue.reply import Option, Reply
 from kits.support.dialogue.state import Kept, State
+from kits.support.reading import Understanding
 
 NOW = datetime(2026, 10, 5, 8, 0, tzinfo=UTC)
 
@@ -53,6 +55,23 @@ def test_follow_up_keeps_the_topic_and_changes_the_audience(assistant: Assistant
     assert "€5,000" in first.text
     assert second.intents == ("card_limit",)
     assert "€15,000" in second.text
+
+
+def test_words_before_are_read_only_where_the_words_alone_do_not_decide(
+    assistant: Assistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = assistant.voices["en"].reader
+    seen: list[str] = []
+    read = reader.read
+
+    def note(texts: Sequence[str]) -> list[Understanding]:
+        seen.extend(texts)
+        return read(texts)
+
+    monkeypatch.setattr(reader, "read", note)
+    said = ("What is the limit for card payments?", "I lost my card ending 4417", "and for business accounts?")
+    talk(assistant, *said)
+    assert seen == [*said, f"{said[1]} {said[2]}"]
 
 
 def test_next_topic_is_for_the_customer_s_own_audience_again(assistant: Assistant) -> None:
