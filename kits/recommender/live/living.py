@@ -70,9 +70,10 @@ class Living:
             return question(self._recommender)
 
     def rebuild(self) -> None:
-        """Bring items that came in the meantime into FAISS."""
+        """Bring items that came in the meantime into FAISS; lists are made and events taken in meanwhile."""
+        adopt = self._recommender.prepare_rebuild()
         with self._memory.writing():
-            self._recommender.rebuild()
+            adopt()
 
     def has_item(self, item_id: str) -> bool:
         """Whether there is such an item, be it withdrawn."""

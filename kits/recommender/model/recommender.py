@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -314,11 +314,19 @@ class Recommender:
         """Drop all that is known of a user; False where nothing was. Counters keep no names."""
         return self.users.pop(user_id, None) is not None
 
-    def rebuild(self) -> None:
-        """Bring items that came in the meantime into FAISS."""
-        self._texts.rebuild()
-        if self._shelf is not self._texts:
-            self._shelf.rebuild()
+    def prepare_rebuild(self) -> Callable[[], None]:
+        """Bring items that came in the meantime into FAISS, beside all else that goes on.
+
+        Returns:
+            Makes it count; to be called alone.
+        """
+        adopts = [shelf.prepare() for shelf in dict.fromkeys((self._texts, self._shelf))]
+
+        def adopt() -> None:
+            for one in adopts:
+                one()
+
+        return adopt
 
     def _features(
         self, user: User, numbers: NDArray[np.int64], texts: Floats, at: float, wishes: Floats | None, query: Floats

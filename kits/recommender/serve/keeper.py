@@ -51,6 +51,7 @@ class Keeper:
         self._waiting: deque[Shown] = deque()
         self._stopping, self._writing = threading.Event(), threading.Lock()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+        self._rebuilding = threading.Thread()
         self._cleaned, self._built = -float("inf"), 0
 
     @property
@@ -122,9 +123,16 @@ class Keeper:
             pass
         self._cleaned = time.monotonic()
         items = self._living.changed_items
-        if items - self._built >= REBUILD_ITEMS:
+        if items - self._built >= REBUILD_ITEMS and not self._rebuilding.is_alive():
+            self._built = items  # a rebuild takes seconds to minutes, in which this thread has other things to do
+            self._rebuilding = threading.Thread(target=self._rebuild, name="rebuild", daemon=True)
+            self._rebuilding.start()
+
+    def _rebuild(self) -> None:
+        try:
             self._living.rebuild()
-            self._built = items
+        except Exception as error:  # then new items go on being compared one by one
+            log("the index of the items could not be rebuilt", error=error)
 
     def _run(self) -> None:
         stepped, was_well = 0.0, True

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from core.index.dense import DensePart, Vectors, build_vectors, search_part, searching_alone
 from kits.recommender.state.catalog import enlarge
 
-REBUILD_ROWS = 20_000
 Floats = NDArray[np.float32]
 
 
@@ -22,28 +23,36 @@ class Shelf:
     def __init__(self, vectors: Floats) -> None:
         self._rows = np.array(vectors, dtype=np.float32, order="C")
         self.size = len(vectors)
-        self._build()
+        self._main = _build(self.rows)
+        self._fresh: dict[int, None] = {}
+        self._since: dict[int, None] = {}
 
     @property
     def rows(self) -> Floats:
         """All vectors ``(items, dimension)``."""
         return self._rows[: self.size]
 
-    @property
-    def is_rebuild_due(self) -> bool:
-        """Whether so many rows are new that ``rebuild`` would make searches faster."""
-        return len(self._fresh) >= REBUILD_ROWS
-
     def put(self, number: int, vector: Floats) -> None:
         """Set the vector of an item; the next search sees it."""
         self._rows = enlarge(self._rows, number + 1)
         self.size = max(self.size, number + 1)
         self._rows[number] = vector
-        self._fresh[number] = None
+        self._fresh[number] = self._since[number] = None
 
-    def rebuild(self) -> None:
-        """Bring the new rows into FAISS."""
-        self._build()
+    def prepare(self) -> Callable[[], None]:
+        """Build anew what FAISS searches, while the shelf is searched and changed.
+
+        Returns:
+            Puts it in the place of what is searched now; to be called while nobody searches.
+        """
+        # In this order: what is put from here on may or may not be among the rows, and stays fresh.
+        self._since = {}
+        main = _build(self.rows)
+
+        def adopt() -> None:
+            self._main, self._fresh = main, dict(self._since)
+
+        return adopt
 
     def search(
         self, queries: Floats, k: int, allowed: NDArray[np.bool_]
@@ -60,12 +69,13 @@ class Shelf:
         """
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         scores, rows = np.zeros((len(queries), 0), np.float32), np.zeros((len(queries), 0), np.int64)
-        fresh = np.array([n for n in self._fresh if allowed[n]], dtype=np.int64)
+        fresh = np.fromiter(self._fresh, np.int64, len(self._fresh))
         if self._main is not None and len(queries) and k > 0:
             mask = allowed[: len(self._main)].copy()
-            mask[[n for n in self._fresh if n < len(mask)]] = False
+            mask[fresh[fresh < len(mask)]] = False
             with searching_alone():
                 scores, rows = search_part(DensePart(self._main, None if mask.all() else mask), queries, k)
+        fresh = fresh[allowed[fresh]]
         if len(fresh):
             scores = np.concatenate([scores, queries @ self._rows[fresh].T], axis=1)
             rows = np.concatenate([rows, np.broadcast_to(fresh, (len(queries), len(fresh)))], axis=1)
@@ -74,6 +84,6 @@ class Shelf:
         found = zip(np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1), strict=True)
         return [(numbers[numbers >= 0], own[numbers >= 0]) for numbers, own in found]
 
-    def _build(self) -> None:
-        self._main: Vectors | None = build_vectors(np.ascontiguousarray(self.rows)) if self.size else None
-        self._fresh: dict[int, None] = {}
+
+def _build(rows: Floats) -> Vectors | None:
+    return build_vectors(np.ascontiguousarray(rows)) if len(rows) else None

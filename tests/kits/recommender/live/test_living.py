@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from threading import Event as Signal
 
 import pytest
 
@@ -13,6 +14,7 @@ from kits.recommender.listing.make import Wish, make_list
 from kits.recommender.live.living import Living
 from kits.recommender.model.candidate import Filter
 from kits.recommender.model.recommender import Recommender
+from kits.recommender.state import shelf
 from kits.recommender.store.store import open_store
 from tests.kits.recommender.shop import NOW, make_event, make_items, make_recommender
 
@@ -143,4 +145,32 @@ def test_changed_item_keeps_its_place_in_the_history(living: Living) -> None:
     item = make_items()[0]
     living.put_items([replace(item, title="bread soup pepper oven", category="food", tags=())])
     assert living.ask(lambda one: one.catalog.items[one.users["ann"].items[0]].category) == "food"
+    assert living.check() == []
+
+
+def test_lists_and_items_go_on_while_the_index_is_rebuilt(living: Living, monkeypatch: pytest.MonkeyPatch) -> None:
+    build, is_building, may_end = shelf.build_vectors, Signal(), Signal()
+
+    def build_slowly(rows: shelf.Floats) -> shelf.Vectors:
+        is_building.set()
+        assert may_end.wait(30)
+        return build(rows)
+
+    monkeypatch.setattr(shelf, "build_vectors", build_slowly)
+    living.put_items([Item("before", "harbour tide boat", category="sea", published_at=NOW)])
+    living.put_events([make_event("ann", f"i{n}") for n in (0, 4, 8)], [None] * 3, NOW)
+    with ThreadPoolExecutor(1) as pool:
+        rebuilt = pool.submit(living.rebuild)
+        assert is_building.wait(30)
+        living.put_items([
+            Item("meanwhile", "sail wave gull", category="sea", published_at=NOW),
+            Item("i1", "anchor lighthouse harbour tide", category="sea", published_at=NOW),
+        ])  # fmt: skip
+        assert {"before", "meanwhile", "i1"} <= set(listed(living, "ann", 80))
+        may_end.set()
+        rebuilt.result(30)
+    assert {"before", "meanwhile", "i1"} <= set(listed(living, "ann", 80))
+    near = [one.item_id for one in living.similar("i1", 80)]
+    assert {"before", "meanwhile"} <= set(near)
+    assert len(near) == len(set(near))
     assert living.check() == []
