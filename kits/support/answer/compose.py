@@ -132,17 +132,18 @@ class Composer:
         self._vectors = None if embed is None else Recent[str](embed, MOST_VECTORS, MOST_VECTORS)
         self._cut = lru_cache(MOST_CUT)(self._cut_anew)
 
-    def warm(self, passages: Iterable[tuple[str, str, str]]) -> Iterator[int]:
+    def warm(self, approved: Iterable[str], passages: Iterable[tuple[str, str, str]]) -> Iterator[int]:
         """Cut and embed passages before someone asks, as many as are kept well; a few with each step.
 
         Args:
+            approved: Texts that passages are compared with.
             passages: Of each the kind, the heading and the text.
 
         Yields:
             How many pieces are done.
         """
         done = 0
-        headed: list[str] = []
+        headed = list(approved)
         for kind, heading, text in passages:
             headed += [piece.headed for piece in self._cut(kind, heading, text)]
             if len(headed) >= WARMED_AT_ONCE:

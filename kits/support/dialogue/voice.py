@@ -85,8 +85,9 @@ class Voice:
 
     def warm(self) -> Iterator[int]:
         """Read what may be quoted before someone asks; yields how many sentences are read, after a few at a time."""
+        approved = {text for one in self.responses.values() for text in one.texts.values()}
         documents = self.library.index.documents(Filter({"kind": KINDS}))
-        return self.composer.warm((str(one.metadata["kind"]), *split_text(one)) for one in documents)
+        return self.composer.warm(approved, ((str(one.metadata["kind"]), *split_text(one)) for one in documents))
 
     def title(self, intent: str, audience: str, today: date) -> str:
         """An intent in a customer's words: the first question of the FAQ that asks for it."""

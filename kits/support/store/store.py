@@ -228,15 +228,15 @@ class Store:
             return None, False
         key = {"tenant": self.tenant, "conversation": before.id, "at": exchange.at}
         said = {"speaker": "customer", "text": exchange.text, "by": "", "message": exchange.message}
-        connection.execute(insert(turns).values(**key, **said))
+        connection.execute(insert(turns), key | said)
         if reply.action is None:
             return None, True
-        done = connection.execute(
-            insert(turns).values(
-                **key, speaker="assistant", text=reply.text, by="", action=reply.action, intent=";".join(reply.intents),
-                confidence=reply.confidence, reason=reply.reason, said=_said(reply),
-            )
-        )  # fmt: skip
+        answer = {
+            "speaker": "assistant", "text": reply.text, "by": "", "action": reply.action,
+            "intent": ";".join(reply.intents), "confidence": reply.confidence, "reason": reply.reason,
+            "said": _said(reply),
+        }  # fmt: skip
+        done = connection.execute(insert(turns), key | answer)
         number = int(done.inserted_primary_key[0])  # type: ignore[index]
         if reply.action == "hand_over":
             connection.execute(insert(handovers).values(**key, reason=reply.reason or "unsure"))
@@ -260,7 +260,7 @@ class Store:
             if exists is not None:
                 return False
             made = {"user": before.user, "channel": before.channel, "customer": before.customer, "opened_at": at}
-            connection.execute(insert(conversations).values(tenant=self.tenant, id=before.id, **made, **changed))
+            connection.execute(insert(conversations), {"tenant": self.tenant, "id": before.id, **made, **changed})
             return True
         done = connection.execute(
             update(conversations)

@@ -119,13 +119,14 @@ def test_sentences_that_were_read_ahead_are_not_read_for_a_question(monkeypatch:
 
     composer = Composer(embed)
     pages = [("page", "Fees", f"Card {n} costs €{n}. It comes in {n} days. What else?") for n in range(1, 40)]
-    assert list(composer.warm(pages)) == [32, 64, 78]
-    assert len(read) == 78
+    assert list(composer.warm(["Cards cost little."], pages)) == [33, 65, 79]
+    assert len(read) == 79
     match = Match("p", "page", "p.md", *pages[6][1:], intent="", audience="any", cosine=1.0, covered=1.0, likeness=0.0)
     evidence = Evidence("cost", frozenset({"cost"}), {"cost": 1.0}, (match,), np.ones(2, dtype=np.float32))
     composed = composer.compose(evidence, "private")
     assert composed is not None
     assert composed.parts[0].text == "Card 7 costs €7."
-    assert len(read) == 78
+    assert composer.nearness("Cards cost little.", evidence) == 2.0
+    assert len(read) == 79
     monkeypatch.setattr("kits.support.answer.compose.MOST_WARMED", 32)
-    assert list(Composer(embed).warm(pages)) == [32]
+    assert list(Composer(embed).warm((), pages)) == [32]
