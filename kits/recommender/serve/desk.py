@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 
 from core.serve.page import Pages
 from kits.recommender.config import DiversifyConfig, RecommenderConfig
@@ -26,6 +27,7 @@ from kits.recommender.serve.keeper import Keeper
 from kits.recommender.store.store import Shown
 
 FRONTIER_SECONDS = 3600.0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,9 @@ class Desk:
         settings: Of lists, buckets and the server.
         pages: Renders the page.
         keeper: Writes down what was shown.
-        turns: So many lists are made at the same time, those asked for first before the others: as many as there are
-            cores for this process. More would all be finished later, and none sooner. Whoever answers with a list
-            holds one until the answer is written, else the next list would keep a finished one from being sent.
+        turns: So many lists are made at the same time, those asked for first before the others. More would all be
+            finished later, and none sooner.
+        cores: For this process.
     """
 
     living: Living
@@ -88,6 +90,7 @@ class Desk:
     pages: Pages
     keeper: Keeper
     turns: threading.Semaphore
+    cores: int
     _frontiers: dict[tuple[object, ...], tuple[list[Point], float]] = field(default_factory=dict)
 
     def frontier(self, variety: DiversifyConfig, k: int) -> list[Point]:
@@ -100,8 +103,21 @@ class Desk:
             self._frontiers[key] = (points, time.monotonic() + FRONTIER_SECONDS)
         return points
 
+    async def work(self, make: Callable[[], T]) -> T:
+        """Make a list and what is sent of it, in a turn.
+
+        With one core it is made by the thread that answers: another one could not work beside it, but the two
+        would take the interpreter from each other time and again, and each wait for it when it is done.
+        """
+        return make() if self.cores == 1 else await run_in_threadpool(self.take_turn, make)
+
+    def take_turn(self, make: Callable[[], T]) -> T:
+        """Make a list and what is sent of it; the turn ends with both, or the next would keep it from being sent."""
+        with self.turns:
+            return make()
+
     def answer(self, question: Question) -> Answer:
-        """Make a list.
+        """Make a list; in a turn.
 
         Raises:
             DataError: An item of the history is not known.

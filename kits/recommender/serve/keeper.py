@@ -19,7 +19,7 @@ from kits.recommender.live.living import Living
 from kits.recommender.model.recommender import Recommender
 from kits.recommender.store.store import Shown
 
-WRITE_SECONDS = 0.25
+WRITE_SECONDS = 0.1  # oftener, each write costs the more; more at once would hold a list up for longer
 FOLLOW_SECONDS = 1.0
 FOLLOW_SIBLINGS_SECONDS = 0.05  # an event that another process took in is to be in the next list, too
 CLEAN_SECONDS = 3600.0

@@ -128,7 +128,7 @@ class Stranger:
 
 
 @router.get("/users/{user_id}/recommendations", response_model=ListView)
-def recommendations(
+async def recommendations(
     desk: At,
     user_id: Id,
     k: Length = 10,
@@ -147,8 +147,7 @@ def recommendations(
         user_id, k=k, variety=variety, categories=tuple(category), blocked=tuple(blocked),
         max_age_days=max_age_days, repeat=repeat, explain=explain, is_kept=log,
     )  # fmt: skip
-    with desk.turns:
-        return _send(view_list(user_id, desk.answer(question)))
+    return await desk.work(lambda: _send(view_list(user_id, desk.answer(question))))
 
 
 @router.post("/recommendations", response_model=ListView)
@@ -162,8 +161,7 @@ def recommend_stranger(desk: At, stranger: Stranger) -> Response:
         None, history=known, interests=stranger.interests, k=stranger.k, explain=stranger.explain,
         variety=choose_variety(desk.settings.diversify, stranger.trade_off, stranger.method),
     )  # fmt: skip
-    with desk.turns:
-        return _send(view_list(None, desk.answer(question)))
+    return desk.take_turn(lambda: _send(view_list(None, desk.answer(question))))
 
 
 @router.get("/items/{item_id}")

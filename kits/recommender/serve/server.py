@@ -65,8 +65,8 @@ def make_app(living: Living, settings: RecommenderConfig, *, link: Link | None =
         )
     )
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    turns = threading.Semaphore(max(1, cores // settings.serve.processes))
-    app.state.desk = Desk(living, settings, pages, keeper, turns)
+    own = max(1, cores // settings.serve.processes)
+    app.state.desk = Desk(living, settings, pages, keeper, threading.Semaphore(own), own)
     return app
 
 

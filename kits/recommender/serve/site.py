@@ -133,8 +133,7 @@ def _ask(desk: Desk, look: Look, tried: Sequence[str]) -> list[Listed]:
         look.user or None, history=tuple(tried), interests=look.interests, k=LENGTH, explain=True,
         variety=choose_variety(desk.settings.diversify, look.trade_off, look.method),
     )  # fmt: skip
-    with desk.turns:
-        return desk.answer(question).listed
+    return desk.take_turn(lambda: desk.answer(question).listed)
 
 
 def _render(desk: Desk, request: Request, template: str, page: str, **values: Any) -> HTMLResponse:
