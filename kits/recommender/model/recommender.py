@@ -271,7 +271,9 @@ class Recommender:
             DataError: There is no such item.
         """
         number, at = self.catalog.number(event.item_id), event.at.timestamp()
-        user = self.users.setdefault(event.user_id, User())
+        user = self.users.get(event.user_id)
+        if user is None:  # setdefault would make one each time
+            user = self.users[event.user_id] = User()
         self.tally.observe(user, number, event.weight, at, event.position)
         user.observe(number, event.weight, at)
 
