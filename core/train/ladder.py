@@ -15,6 +15,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,7 @@ def climb(
     budget = None if config.train.budget is None else parse_duration(config.train.budget)
     rungs: list[Rung] = []
     read_by: dict[str, Logits] = {}
+    chances_by: dict[str, Read] = {}
     kept: tuple[Rung, Read, Classifier] | None = None
     for name in config.train.rungs:
         left = None if budget is None else of_first(budget - (time.monotonic() - begun))[0]
@@ -117,12 +119,12 @@ def climb(
         if name in BLENDED:
             classifier, shares = _blend(rungs, read_by, BLENDED[name], validation)
         else:
-            probe = _good_probe(rungs)
+            probe = _good_probe(rungs, tasks, validation, chances_by, config.seed) if name == "tuned" else None
             classifier, curve = fit_rung(name, train, validation, tasks, config, left, checkpoints, resume, probe)
         logits = read_by[name] = classifier.logits(validation.texts)
         seconds = time.monotonic() - started
         calibration = calibrate(tasks, logits, validation)
-        read = [probabilities(t, z, calibration[t.name]) for t, z in zip(tasks, logits, strict=True)]
+        read = chances_by[name] = [probabilities(t, z, calibration[t.name]) for t, z in zip(tasks, logits, strict=True)]
         scores = score_tasks(tasks, read, validation, calibration)
         score = float(np.mean(list(scores.values()))) if scores else 0.0
         wins, reason = _judge(tasks, validation, read, calibration, kept, config.seed)
@@ -189,19 +191,59 @@ def _obstacle(name: str, left: float | None, train: Dataset, config: KitConfig, 
     return ""
 
 
-def _good_probe(rungs: Sequence[Rung]) -> EncoderClassifier | None:
-    """The probe, if the frozen encoder tells the labels apart better than the n-grams do: worth beginning at.
+def _good_probe(
+    rungs: Sequence[Rung], tasks: Sequence[Task], validation: Dataset, chances_by: Mapping[str, Read], seed: int
+) -> EncoderClassifier | None:
+    """The probe, if the frozen encoder clearly tells the labels apart better than the n-grams do: worth beginning at.
 
-    Where it does not, what it begins with holds the encoder back from learning other features.
+    Where it does not, what it begins with holds the encoder back from learning other features. A lead
+    within its error bar is none: such a start costs more where it is wrong than it gains where it is right.
 
     Source: Kumar et al. 2022, Fine-Tuning can Distort Pretrained Features, for when it helps.
     """
     tried = {rung.name: rung for rung in rungs if rung.score is not None}
-    if not {"tfidf", "probe"} <= set(tried):
+    if not {"tfidf", "probe"} <= set(tried) or not isinstance(tried["probe"].classifier, EncoderClassifier):
         return None
-    probe, tfidf = tried["probe"], tried["tfidf"]
-    is_good = (probe.score or 0.0) > (tfidf.score or 0.0)
-    return probe.classifier if is_good and isinstance(probe.classifier, EncoderClassifier) else None
+    read = {name: (chances_by[name], tried[name].calibration) for name in ("tfidf", "probe")}
+    gain, error = _lead(tasks, validation, read["probe"], read["tfidf"], PRIMARY_METRIC, seed)
+    return tried["probe"].classifier if gain > error else None
+
+
+def _lead(
+    tasks: Sequence[Task],
+    validation: Dataset,
+    one: tuple[Read, Mapping[str, Calibration]],
+    other: tuple[Read, Mapping[str, Calibration]],
+    metrics: Mapping[str, str],
+    seed: int,
+) -> tuple[float, float]:
+    """By how much one model leads another on the mean of the tasks, and the error bar of that.
+
+    Args:
+        tasks: What is asked of a text.
+        validation: The labels.
+        one: Per task ``(rows, labels)`` probabilities, and their thresholds.
+        other: Likewise.
+        metrics: By the kind of a task.
+        seed: Of the resampling.
+    """
+    leads = [
+        compare(
+            validation.targets[task.name][known],
+            chances[known],
+            before[known],
+            task.kind,
+            one[1][task.name].cuts(),
+            other[1][task.name].cuts(),
+            metric=metrics[task.kind],
+            seed=seed,
+        )
+        for task, chances, before in zip(tasks, one[0], other[0], strict=True)
+        if (known := validation.known[task.name]).any()
+    ]
+    variance = sum(lead.standard_error**2 for lead in leads)
+    count = max(1, len(leads))
+    return sum(lead.value for lead in leads) / count, math.sqrt(variance) / count
 
 
 def _blend(
@@ -241,26 +283,7 @@ def _judge(
         return True, "The first rung."
     best, best_read, _ = kept
 
-    def lead(metrics: Mapping[str, str]) -> tuple[float, float]:
-        """By how much the rung leads the kept one on the mean of the tasks, and the error bar of that."""
-        leads = [
-            compare(
-                validation.targets[task.name][known],
-                chances[known],
-                before[known],
-                task.kind,
-                calibration[task.name].cuts(),
-                best.calibration[task.name].cuts(),
-                metric=metrics[task.kind],
-                seed=seed,
-            )
-            for task, chances, before in zip(tasks, read, best_read, strict=True)
-            if (known := validation.known[task.name]).any()
-        ]
-        variance = sum(lead.standard_error**2 for lead in leads)
-        count = max(1, len(leads))
-        return sum(lead.value for lead in leads) / count, math.sqrt(variance) / count
-
+    lead = partial(_lead, tasks, validation, (read, calibration), (best_read, best.calibration), seed=seed)
     gain, error = lead(PRIMARY_METRIC)
     versus = f"{100 * gain:+.1f} points against {best.name}, error bar {100 * error:.1f}"
     if gain > error:

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from core.config import KitConfig, ModelConfig, TrainConfig
 from core.data.batch import tokenize
 from core.data.example import make_dataset
 from core.model.backbone import load_encoder, load_tokenizer
 from core.model.heads import TextClassifier
+from core.predict.decide import Calibration
 from core.train import ensemble, fit
 from core.train.ensemble import SHARES, copy_weights, go_between
 from core.train.fit import fit_probe, fit_tuned
@@ -83,10 +85,24 @@ def test_tuning_begins_at_the_probe(tuning: str, tiny_backbone: Path, monkeypatc
     assert begun[-1].std() < 0.05  # at the base rates
 
 
-@pytest.mark.parametrize(("tfidf", "probe", "is_begun_at"), [(0.7, 0.8, True), (0.8, 0.7, False), (None, 0.7, False)])
-def test_only_a_probe_that_beats_the_n_grams_is_begun_at(
-    tfidf: float | None, probe: float, is_begun_at: bool, tiny_backbone: Path
+@pytest.mark.parametrize(
+    ("tfidf", "probe", "is_begun_at"), [(10, 30, True), (24, 25, False), (30, 10, False), (None, 30, False)]
+)
+def test_only_a_probe_that_clearly_beats_the_n_grams_is_begun_at(
+    tfidf: int | None, probe: int, is_begun_at: bool, tiny_backbone: Path
 ) -> None:
-    fitted = fit_probe(TRAIN, TASKS, configure(tiny_backbone))
-    rungs = [Rung("tfidf", "", score=tfidf), Rung("probe", "", score=probe, classifier=fitted)]
-    assert _good_probe(rungs) is (fitted if is_begun_at else None)
+    fitted = fit_probe(TRAIN, [SENTIMENT], configure(tiny_backbone))
+    rows = make_dataset(make_examples(40, 2), [SENTIMENT])
+    truth = rows.targets["sentiment"]
+
+    def read(right: int) -> list[NDArray[np.float64]]:
+        """Sure of so many rows, and of a wrong label for the others, which are not the same for both."""
+        told = np.where(np.roll(np.arange(40) < right, right), truth, (truth + 1) % 3)
+        return [0.1 + 0.7 * np.eye(3)[told]]
+
+    rungs, chances, as_they_are = [], {}, {"sentiment": Calibration()}
+    for name, right, classifier in (("tfidf", tfidf, None), ("probe", probe, fitted)):
+        if right is not None:
+            rungs.append(Rung(name, "", score=right / 40, classifier=classifier, calibration=as_they_are))
+            chances[name] = read(right)
+    assert _good_probe(rungs, [SENTIMENT], rows, chances, seed=0) is (fitted if is_begun_at else None)
