@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -189,6 +192,17 @@ def test_model_is_changed_without_a_restart_and_a_bad_one_changes_nothing(shop: 
         ("failed", None),
     ]
     assert shop.ask("GET", "/users/ann")["events"][0]["item_id"] == "i0"
+
+
+def test_with_one_core_the_thread_that_answers_makes_the_list(shop: Shop) -> None:
+    desk = shop.app.state.desk
+    alone, together = (asyncio.run(replace(desk, cores=cores).work(threading.get_ident)) for cores in (1, 2))
+    assert alone == threading.get_ident() != together
+    for cores in (1, 2):
+        shop.app.state.desk = replace(desk, cores=cores)
+        assert len(shop.ask("GET", "/users/ann/recommendations?k=5")["items"]) == 5
+        shop.ask("GET", "/users/ann/recommendations?k=0", 422)
+    shop.app.state.desk = desk
 
 
 def test_processes_on_one_database_hear_of_each_other(shop: Shop) -> None:
