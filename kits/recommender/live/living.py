@@ -3,9 +3,9 @@
     a request ─▶ store (one transaction) ─▶ follow ─▶ memory
     a start   ─▶ model folder ─▶ follow from 0 ─▶ memory
 
-Memory is never changed by anything but ``follow``. So a killed process loses nothing that it has
-accepted, and several processes on one database agree. A model that was trained on a part of the
-store knows those events already; ``_is_known`` tells.
+Memory is never changed by anything but ``follow``, and by lists that were written right behind what it
+knows. So a killed process loses nothing that it has accepted, and several processes on one database
+agree. A model that was trained on a part of the store knows those events already; ``_is_known`` tells.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from kits.recommender.event import Event, Item
 from kits.recommender.live.turn import Turn
 from kits.recommender.model.recommender import Neighbour, Recommender
 from kits.recommender.model.tower import Floats
-from kits.recommender.store.store import Changes, Erased, RecommenderStore, digest_user
+from kits.recommender.store.store import Changes, Erased, RecommenderStore, Shown, digest_user
 
 Answer = TypeVar("Answer")
 EVENTS_AT_ONCE = 100  # take about a millisecond, for which no list is made
@@ -93,6 +93,15 @@ class Living:
         self.follow()
         return kept
 
+    def put_lists(self, lists: Sequence[Shown]) -> None:
+        """Keep lists that were served; memory need not read back what it has just written."""
+        with self._following:
+            self._follow()
+            kept = self.store.put_lists(lists)
+            if kept and kept[0][0] == self.last + 1:  # else another process wrote in between: in its order, then
+                self._observe(kept)
+                self.last = kept[-1][0]
+
     def put_items(self, items: Sequence[Item]) -> None:
         """Keep items; when it returns they are safe, and the next list may hold them."""
         vectors = self._recommender.encode([item.text for item in items])
@@ -123,18 +132,7 @@ class Living:
     def follow(self) -> int:
         """Apply what the store has and memory has not yet; how many changes."""
         with self._following:
-            changes = self.store.changes(self.last, self.version)
-            if changes.last == self.last:
-                return 0
-            vectors = self._read_texts(changes)
-            if changes.items or changes.erased:
-                with self._memory.writing():
-                    self._apply(changes, vectors)
-            for start in range(0, len(changes.events), EVENTS_AT_ONCE):  # lists are made in between
-                with self._memory.writing():
-                    self._observe(changes.events[start : start + EVENTS_AT_ONCE])
-            self.last = changes.last
-            return len(changes.items) + len(changes.erased) + len(changes.events)
+            return self._follow()
 
     def replace(self, recommender: Recommender) -> None:
         """Go over to another model: it learns all that the store has, then takes the place of the old one."""
@@ -149,6 +147,18 @@ class Living:
         changes = self.store.changes(0, self.version)
         with self._memory.reading():
             return list(_faults(self._recommender, changes))
+
+    def _follow(self) -> int:
+        changes = self.store.changes(self.last, self.version)
+        if changes.last == self.last:
+            return 0
+        vectors = self._read_texts(changes)
+        if changes.items or changes.erased:
+            with self._memory.writing():
+                self._apply(changes, vectors)
+        self._observe(changes.events)
+        self.last = changes.last
+        return len(changes.items) + len(changes.erased) + len(changes.events)
 
     def _read_texts(self, changes: Changes) -> Floats:
         """Vectors of the changed items ``(items, dimension)``; those of another model are made anew and kept."""
@@ -172,9 +182,11 @@ class Living:
                 recommender.forget(user_id)
 
     def _observe(self, events: Sequence[tuple[int, Event]]) -> None:
-        for _, event in events:
-            if event.item_id in self._recommender.catalog and not self._is_known(event):
-                self._recommender.observe(event)
+        for start in range(0, len(events), EVENTS_AT_ONCE):  # lists are made in between
+            with self._memory.writing():
+                for _, event in events[start : start + EVENTS_AT_ONCE]:
+                    if event.item_id in self._recommender.catalog and not self._is_known(event):
+                        self._recommender.observe(event)
 
     def _is_known(self, event: Event) -> bool:
         """Whether the model was trained on this event."""

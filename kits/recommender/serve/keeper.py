@@ -86,7 +86,7 @@ class Keeper:
         while self._waiting:
             with self._writing:
                 batch = [self._waiting[at] for at in range(min(LISTS_PER_WRITE, len(self._waiting)))]
-                self._living.store.put_lists(batch)
+                self._living.put_lists(batch)
                 for _ in batch:  # after the commit: what was not kept is still there
                     self._waiting.popleft()
         self._living.follow()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, tuple_, update
 
 from core.store.database import migrate, open_database, reading, show_address, transaction
-from core.store.upsert import upsert
+from core.store.upsert import insert_many, upsert
 from kits.recommender.event import Event, Item
 from kits.recommender.store.schema import erasures, events, impressions, items, log, models
 
@@ -137,25 +137,27 @@ class RecommenderStore:
                 connection.execute(insert(events), rows)
             return len(rows)
 
-    def put_lists(self, lists: Sequence[Shown]) -> None:
-        """Keep lists that were served, and that their items were shown; but none of a user who was erased since."""
+    def put_lists(self, lists: Sequence[Shown]) -> tuple[tuple[int, Event], ...]:
+        """Keep lists that were served, and that their items were shown; but none of a user who was erased since.
+
+        Returns:
+            The events that were kept, with their numbers, as ``changes`` tells them.
+        """
         if not lists:
-            return
+            return ()
         with transaction(self.engine) as connection:
             number = _advance(connection, sum(len(one.item_ids) for one in lists))
             lists = _without_erased(connection, lists)
-            rows: list[dict[str, Any]] = []
+            number -= sum(len(one.item_ids) for one in lists)
+            kept: list[tuple[int, Event]] = []
             for one in lists:
-                places = enumerate(zip(one.item_ids, one.propensities, strict=True), start=1)
-                for position, (item_id, chance) in places:
+                for position, (item_id, chance) in enumerate(zip(one.item_ids, one.propensities, strict=True), start=1):
+                    number += 1
                     shown = Event(one.user_id, item_id, "show", one.at, one.impression_id, position, None, chance)
-                    rows.append(_event_row(shown, 0, None, one.at))
-            for place, row in enumerate(reversed(rows)):
-                row["number"] = number - place
-            if lists:
-                connection.execute(insert(impressions), [_list_row(one) for one in lists])
-            if rows:
-                connection.execute(insert(events), rows)
+                    kept.append((number, shown))
+            insert_many(connection, impressions, [_list_row(one) for one in lists])
+            insert_many(connection, events, [_event_row(event, place, None, event.at) for place, event in kept])
+        return tuple(kept)
 
     def put_items(self, given: Sequence[Item], vectors: Floats | None, encoder: str) -> None:
         """Keep items; one with an id that is there takes the place of the old one.

@@ -8,7 +8,7 @@ from sqlalchemy.exc import StatementError
 
 from core.store.column import Json, UtcTime
 from core.store.database import open_database, reading, transaction
-from core.store.upsert import insert_absent, upsert
+from core.store.upsert import insert_absent, insert_many, upsert
 
 TABLE = Table(
     "papers",
@@ -49,4 +49,21 @@ def test_time_comes_back_as_the_same_instant_and_sorts(database: str) -> None:
     assert all(at.utcoffset() == timedelta(0) for at in found)
     with pytest.raises(StatementError, match="without a zone"), transaction(engine) as connection:
         upsert(connection, TABLE, [{"name": "c", "at": datetime(2026, 3, 1)}])
+    engine.dispose()
+
+
+def test_many_rows_are_those_that_one_by_one_would_be(database: str) -> None:
+    engine = open_database(database)
+    tokyo = NOON.astimezone(timezone(timedelta(hours=9))) + timedelta(microseconds=1)
+    with transaction(engine) as connection:
+        TABLE.create(connection)
+        insert_many(connection, TABLE, [])
+        rows = [{"at": at, "copies": n, "name": f"n{n}"} for n, at in enumerate((NOON, tokyo, None))]
+        insert_many(connection, TABLE, rows)
+        insert_many(connection, TABLE, [{"name": "n3", "copies": None}])
+    with reading(engine) as connection:
+        found = connection.execute(select(TABLE).order_by(TABLE.c.name)).all()
+    assert found == [("n0", 0, NOON, None), ("n1", 1, tokyo, None), ("n2", 2, None, None), ("n3", None, None, None)]
+    with pytest.raises(ValueError, match="without a zone"), transaction(engine) as connection:
+        insert_many(connection, TABLE, [{"name": "c", "at": datetime(2026, 3, 1)}])
     engine.dispose()

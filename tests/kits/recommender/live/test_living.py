@@ -15,7 +15,7 @@ from kits.recommender.live.living import Living
 from kits.recommender.model.candidate import Filter
 from kits.recommender.model.recommender import Recommender
 from kits.recommender.state import shelf
-from kits.recommender.store.store import open_store
+from kits.recommender.store.store import Shown, open_store
 from tests.kits.recommender.shop import NOW, make_event, make_items, make_recommender
 
 
@@ -174,3 +174,26 @@ def test_lists_and_items_go_on_while_the_index_is_rebuilt(living: Living, monkey
     assert {"before", "meanwhile"} <= set(near)
     assert len(near) == len(set(near))
     assert living.check() == []
+
+
+def test_shown_lists_count_once_whoever_wrote_them(living: Living, monkeypatch: pytest.MonkeyPatch) -> None:
+    def show(name: str) -> Shown:
+        return Shown(name, "ann", NOW, "", "", "v-test", ("i0", "i1"), (1.0, 0.5), 1)
+
+    other, put = Living(living.store, make_recommender()), living.store.put_lists
+    living.put_lists([show("l1")])
+    other.put_lists([show("l2"), show("l3")])
+
+    def put_late(lists: list[Shown]) -> object:
+        put([show("l4")])  # as another process might, in between
+        return put(lists)
+
+    monkeypatch.setattr(living.store, "put_lists", put_late)
+    living.put_lists([show("l5")])
+    monkeypatch.undo()
+    again = Living(living.store, make_recommender())
+    for one in (living, other, again):
+        one.follow()
+        assert one.last == living.store.changes(0, "v-test").last == 10
+        user = one.ask(lambda recommender: recommender.user("ann"))
+        assert (user.shows, user.shown) == (10, {0: 5, 1: 5})
