@@ -38,7 +38,7 @@ def _statement(dialect: str, table: Table, columns: tuple[str, ...]) -> Any:
 
 
 def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert many rows as the driver takes them, at a third of the processor time of ``execute``.
+    """Insert many rows as the driver takes them, for less than half of the processor time of ``execute``.
 
     Args:
         connection: Inside a writing transaction.

@@ -1,15 +1,18 @@
-"""What the benchmarks share: where the data lies, splits, memory, and waiting for a server."""
+"""What the benchmarks share: where the data lies, splits, a kit's commands, memory, and waiting for a server."""
 
 from __future__ import annotations
 
 import csv
+import json
 import os
 import resource
+import subprocess
 import sys
 import time
 from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +40,16 @@ def read_intents() -> tuple[list[Example], list[Example], Task]:
     split = split_examples(examples, validation_fraction=0.2, test_fraction=0.0, seed=SPLIT_SEED)
     task = Task("intent", "single", tuple(sorted({row["label"] for row in rows})))
     return [examples[i] for i in split.train], [examples[i] for i in split.validation], task
+
+
+def run_kit(kit: str, *arguments: str) -> dict[str, Any]:
+    """What one command of a kit says, as a process of its own."""
+    command = [sys.executable, "-m", f"kits.{kit}", *arguments, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
 def wilson_half_width(share: float, rows: int) -> float:

@@ -14,8 +14,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -26,7 +24,7 @@ from typing import Any
 from core.data.example import Example
 from core.data.split import split_examples
 from core.data.write import write_rows
-from tests.benchmarks.measuring import SPLIT_SEED, data_folder
+from tests.benchmarks.measuring import SPLIT_SEED, data_folder, run_kit
 
 LEAST_STORIES = 10
 TEST_FRACTION = 0.2
@@ -92,10 +90,11 @@ def through_the_kit(train: Mapping[str, Rows], test: Mapping[str, Rows]) -> dict
     """Train and evaluate by the command line, on one file or several."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        model, data = str(folder / "model"), _write(folder / "train", train)
         begun = time.monotonic()
-        trained = run("train", *_write(folder / "train", train), "--out", str(folder / "model"), *TRAINED_WITH)
+        trained = run_kit("sentiment", "train", *data, "--out", model, *TRAINED_WITH)
         seconds = round(time.monotonic() - begun, 1)
-        judged = run("evaluate", "--model", str(folder / "model"), *_write(folder / "test", test))
+        judged = run_kit("sentiment", "evaluate", "--model", model, *_write(folder / "test", test))
     found = {key: value for key, value in judged["metrics"].items() if key.endswith(("_f1", "accuracy", "ece"))}
     return {
         "seconds": seconds,
@@ -108,16 +107,6 @@ def through_the_kit(train: Mapping[str, Rows], test: Mapping[str, Rows]) -> dict
         "baselines": {rung: {key: round(values[key], 4) for key in found if key in values}
                       for rung, values in judged["baselines"].items()},
     }  # fmt: skip
-
-
-def run(*arguments: str) -> dict[str, Any]:
-    """One command of the kit, as a process of its own."""
-    command = [sys.executable, "-m", "kits.sentiment", *arguments, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
 
 
 def _write(folder: Path, tables: Mapping[str, Rows]) -> list[str]:

@@ -15,8 +15,6 @@ import argparse
 import csv
 import json
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -30,7 +28,14 @@ from core.data.split import split_examples
 from core.data.write import write_rows
 from core.train.fit import fit_rung
 from kits.support.config import SupportConfig
-from tests.benchmarks.measuring import SPLIT_SEED, data_folder, peak_megabytes, read_intents, wilson_half_width
+from tests.benchmarks.measuring import (
+    SPLIT_SEED,
+    data_folder,
+    peak_megabytes,
+    read_intents,
+    run_kit,
+    wilson_half_width,
+)
 
 DRAWS = 3
 SHOWN = ("intent.accuracy", "intent.macro_f1", "intent.ece", "scope.accuracy_in_scope", "scope.auroc_out_of_scope",
@@ -127,9 +132,9 @@ def through_the_kit(train: list[Path], test: Path, options: list[str]) -> dict[s
         model = Path(name) / "model"
         data = [argument for file in train for argument in ("--data", str(file))]
         begun, used = time.monotonic(), _children_seconds()
-        trained = run("train", *data, "--out", str(model), "--set", "data.test_fraction=0", *options)
+        trained = run_kit("support", "train", *data, "--out", str(model), "--set", "data.test_fraction=0", *options)
         facts = {"seconds": round(time.monotonic() - begun, 1), "cpu_seconds": round(_children_seconds() - used, 1)}
-        judged = run("evaluate", "--model", str(model), "--data", str(test))
+        judged = run_kit("support", "evaluate", "--model", str(model), "--data", str(test))
     rungs = {rung["rung"]: rung["validation_score"] for rung in trained["ladder"]}
     scores = {key: round(judged["metrics"][key], 4) for key in SHOWN if key in judged["metrics"]}
     baselines = {
@@ -143,16 +148,6 @@ def through_the_kit(train: list[Path], test: Path, options: list[str]) -> dict[s
         "rows": judged["rows"], "chosen": trained["chosen"], "validation": rungs, "metrics": scores,
         "intervals": intervals, "baselines": baselines,
     }  # fmt: skip
-
-
-def run(*arguments: str) -> dict[str, Any]:
-    """One command of the kit, as a process of its own."""
-    command = [sys.executable, "-m", "kits.support", *arguments, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
 
 
 def write(file: Path, examples: list[Example]) -> Path:

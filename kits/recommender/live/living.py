@@ -27,7 +27,7 @@ from kits.recommender.model.tower import Floats
 from kits.recommender.store.store import Changes, Erased, RecommenderStore, Shown, digest_user
 
 Answer = TypeVar("Answer")
-EVENTS_AT_ONCE = 100  # take about a millisecond, for which no list is made
+EVENTS_AT_ONCE = 100  # take half a millisecond, for which no list is made
 
 
 class Living:

@@ -82,7 +82,7 @@ class Desk:
         keeper: Writes down what was shown.
         turns: So many lists are made at the same time, those asked for first before the others. More would all be
             finished later, and none sooner.
-        cores: For this process.
+        cores: For this process; with one, the thread that answers makes the lists itself.
     """
 
     living: Living
