@@ -6,11 +6,12 @@ from typing import Any
 
 from core.config import ModelConfig
 from core.errors import ConfigError
+from core.model.dropout import hasten_dropout
 from core.model.heads import TextClassifier
 
 
 def apply_tuning(model: TextClassifier, config: ModelConfig) -> TextClassifier:
-    """Mark what is trained, adding LoRA adapters where asked. The heads always are.
+    """Make a model ready to be trained: mark what is to change, with LoRA adapters where asked. The heads always are.
 
     Source:
         Hu et al. 2021, LoRA: Low-Rank Adaptation of Large Language Models; adapters by peft.
@@ -27,6 +28,7 @@ def apply_tuning(model: TextClassifier, config: ModelConfig) -> TextClassifier:
         is_frozen_embedding = config.freeze_embeddings and "embeddings." in name and "lora_" not in name
         if is_frozen_embedding or "pooler." in name:  # a pooler's output is not used here
             weight.requires_grad_(False)
+    hasten_dropout(model)
     return model
 
 
