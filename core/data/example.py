@@ -134,3 +134,13 @@ def make_dataset(examples: Sequence[Example], tasks: Sequence[Task]) -> Dataset:
         {name: targets for name, (targets, _) in encoded.items()},
         {name: known for name, (_, known) in encoded.items()},
     )
+
+
+def join_datasets(parts: Sequence[Dataset]) -> Dataset:
+    """The rows of several, one after the other; all of the same tasks."""
+    first = parts[0]
+    return Dataset(
+        [text for part in parts for text in part.texts],
+        {name: np.concatenate([part.targets[name] for part in parts]) for name in first.targets},
+        {name: np.concatenate([part.known[name] for part in parts]) for name in first.known},
+    )

@@ -149,7 +149,7 @@ def calibration_error(curve: list[ReliabilityBin]) -> float:
     return sum(b.count * abs(b.accuracy - b.confidence) for b in curve) / max(total, 1)
 
 
-def fit_thresholds(probabilities: NDArray[Any], truth: NDArray[Any], *, minimum_positives: int = 20) -> Floats:
+def fit_thresholds(probabilities: NDArray[Any], truth: NDArray[Any], *, minimum_positives: int = 50) -> Floats:
     """For each label the threshold with the best F1 on held-out rows, careful with rare labels.
 
     The best cut for a label with three positives is mostly luck. So a label with fewer than

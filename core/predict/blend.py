@@ -19,7 +19,7 @@ from core.model.linear import LinearClassifier
 from core.predict.decide import Calibration
 from core.predict.engine import EncoderClassifier
 
-SHARES = (0.125, 0.25, 0.375, 0.5, 0.625)
+SHARES = (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875)
 Logits = Sequence[NDArray[np.float32]]
 
 

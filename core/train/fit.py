@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core.config import KitConfig
 from core.console import progress, say
 from core.data.batch import tokenize_cached
-from core.data.example import Dataset, Task
+from core.data.example import Dataset, Task, join_datasets
 from core.evaluate.calibration import sigmoid, softmax
 from core.evaluate.metrics import multi_metrics, single_metrics
 from core.model.backbone import check_length, file_sha256, load_config, load_encoder, load_tokenizer, resolve_backbone
@@ -79,16 +79,27 @@ def fit_rung(
     return fit_tuned(train, validation, tasks, config, seconds, checkpoints, resume, probe)
 
 
-def fit_probe(train: Dataset, tasks: Sequence[Task], config: KitConfig) -> EncoderClassifier:
-    """The backbone as it is, with linear heads fitted by logistic regression."""
+def fit_probe(
+    train: Dataset, tasks: Sequence[Task], config: KitConfig, more: Dataset | None = None
+) -> EncoderClassifier:
+    """The backbone as it is, with linear heads fitted by logistic regression.
+
+    Args:
+        train: Rows to learn from. Their states are kept on disk, for who comes with the same ones again.
+        tasks: What is asked of a text.
+        config: Settings.
+        more: Further rows to learn from.
+    """
     folder = resolve_backbone(config.model.backbone)
     tokenizer = load_tokenizer(folder)
     check_length(load_config(folder), config.model.max_tokens)
     model = TextClassifier(load_encoder(folder), tasks)
-    tokens = tokenize_cached(tokenizer, train.texts, config.model.max_tokens)
     fast = fast_copy(model, config.predict.precision)
-    embeddings = embed_cached(fast, tokens, backbone_digest(folder), config.predict.batch_size)
-    fit_heads(model, embeddings, train, tasks, config.seed)
+    parts, embeddings = [train] if more is None else [train, more], []
+    for part in parts:
+        tokens = tokenize_cached(tokenizer, part.texts, config.model.max_tokens)
+        embeddings.append(embed_cached(fast, tokens, backbone_digest(folder), config.predict.batch_size))
+    fit_heads(model, np.concatenate(embeddings), join_datasets(parts), tasks, config.seed)
     return _classifier(model, tokenizer, config)
 
 

@@ -15,6 +15,7 @@ from core.evaluate.document import TaskReport
 from core.predict.decide import probabilities
 from core.runtime import derive_seed
 from core.train.ladder import PRIMARY_METRIC, climb, score_tasks
+from core.train.refit import refit
 
 SHARES = (0.125, 0.25, 0.5)
 
@@ -42,7 +43,7 @@ def learning_curve(
     for share in SHARES:
         rows = make_dataset([train[i] for i in order[: max(1, int(len(train) * share))]], tasks)
         say(f"Learning curve: {len(rows)} rows")
-        ladder = climb(rows, stop, tasks, config)
+        ladder = refit(climb(rows, stop, tasks, config), rows, stop, tasks, config, None)
         calibration = ladder.chosen.calibration
         logits = ladder.classifier.logits(held_out.texts)
         read = [probabilities(t, z, calibration[t.name]) for t, z in zip(tasks, logits, strict=True)]

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from core.config import KitConfig, dump_config
+from core.config import KitConfig, dump_config, parse_duration
 from core.console import is_main_process, say
 from core.data.example import Dataset, Example, Task, make_dataset
 from core.data.load import Corpus, TaskSpec, build_tasks, has_labels
@@ -39,6 +39,7 @@ from core.predict.judge import Baselines, judge, summarise
 from core.predict.load import SPLITS, Confusion, Facts, Model, Settings, fingerprint_rows, write_model_files
 from core.train.ladder import BLENDED, PRIMARY_METRIC, Ladder, Rung, climb
 from core.train.learning import learning_curve
+from core.train.refit import refit
 
 LIBRARIES = ("torch", "transformers", "accelerate", "scikit-learn")
 
@@ -109,7 +110,7 @@ class Addition:
     warnings: tuple[str, ...] = ()
 
 
-Extend = Callable[[Model, Mapping[str, list[Example]], Baselines], Addition]
+Extend = Callable[[Model, Model, Mapping[str, list[Example]], Baselines], Addition]
 
 
 def train_bundle(
@@ -131,7 +132,8 @@ def train_bundle(
         out: The model folder; replaced if it is one already.
         kit: What the kit says of itself.
         resume: Go on from the newest checkpoint of an interrupted run with the same ``out``.
-        extend: Given the model, the examples of each side and the baselines, makes what the kit adds to it.
+        extend: Makes what the kit adds to a model. It is given the model as it was chosen, which has not seen
+            the validation rows, the one that is kept, the examples of each side and the baselines.
 
     Raises:
         DataError: The rows are too few, or carry no labels.
@@ -148,6 +150,10 @@ def train_bundle(
     if not resume and is_main_process():
         shutil.rmtree(checkpoints, ignore_errors=True)
     ladder = climb(train, validation, tasks, config, checkpoints, resume)
+    chosen = _assemble(ladder, tasks, train, parts, config, kit)
+    budget = None if config.train.budget is None else parse_duration(config.train.budget)
+    left = None if budget is None else budget - (time.monotonic() - begun)
+    ladder = refit(ladder, train, validation, tasks, config, left)
     model = _assemble(ladder, tasks, train, parts, config, kit)
     baselines = _baselines(ladder)
     reports: tuple[TaskReport, ...] = ()
@@ -157,7 +163,7 @@ def train_bundle(
             reports = learning_curve(parts.train, parts.validation, parts.test, reports, config)
     summary = summarise(reports, len(parts.test)) if reports else {}
     sides = {name: getattr(parts, name) for name in SPLITS}
-    addition = extend(model, sides, baselines) if extend else Addition(lambda _: None)
+    addition = extend(chosen, model, sides, baselines) if extend else Addition(lambda _: None)
     if summary:
         summary = add_scores(summary, addition.summary)
     parts.warnings.extend(addition.warnings)

@@ -38,6 +38,7 @@ def extend_model(
     config: SupportConfig,
     several: Sequence[Example],
     faq: Sequence[FaqEntry],
+    chosen: Model,
     model: Model,
     sides: Mapping[str, list[Example]],
     baselines: Baselines,
@@ -48,11 +49,12 @@ def extend_model(
         config: The resolved configuration.
         several: Rows with more than one intent, which the classifier was not trained on.
         faq: Questions with answers that the matcher may be tuned on.
-        model: The classifier.
+        chosen: The classifier as it was chosen: the judge is fitted on rows that it has not seen.
+        model: The classifier that is kept.
         sides: The examples of each side of the split.
         baselines: The models to compare with.
     """
-    scope = build_scope(config, several, faq, model, sides)
+    scope = build_scope(config, several, faq, chosen, sides)
     return assess_scope(config, model, scope, baselines, sides["test"])
 
 
