@@ -100,7 +100,7 @@ class Desk:
         return read_now(connection, datetime.now(UTC))
 
 
-def _desk_of(request: Request) -> Any:
+async def _desk_of(request: Request) -> Any:  # a plain function would cost every request a thread
     return request.app.state.desk
 
 

@@ -108,6 +108,18 @@ def test_headline_and_body_become_one_text(title: str, body: str, text: str) -> 
     assert join_text(title, body) == text
 
 
+@pytest.mark.parametrize(("text", "read"), [
+    ("$X falls https://t.co/bd0xbFGjkT", "$X falls t.co"),
+    ("see http://news.example.cn:8080/a?b=1#c。后面的话", "see news.example.cn。后面的话"),
+    ("www.example.com/x, and more", "example.com and more"),
+    ("HTTPS://Example.com", "Example.com"),
+    ("no link: https:// or www. or a.b", "no link: https:// or www. or a.b"),
+])  # fmt: skip
+def test_of_a_link_the_host_is_read_and_what_stands_around_it(text: str, read: str) -> None:
+    assert join_text(text, "") == read
+    assert join_text("Title", text) == f"Title. {read}"
+
+
 def test_sources_with_different_labels_are_joined_for_one_model(read: Read) -> None:
     corpus = read("title,sentiment\nGood,positive\nBad,negative\n", "text,topics\nDeal,deals|legal\nFine,legal\n")
     assert [set(example.labels) for example in corpus.examples] == [
