@@ -31,7 +31,7 @@ from core.runtime import seed_everything
 from core.train.contrast import ALONE, Contrast, contrast_steps, draw_by_label
 from core.train.ensemble import copy_weights, go_between, mix_weights
 from core.train.loop import Run, Step, TrainSet, Validation, train_steps
-from core.train.probe import embed_cached, fit_heads
+from core.train.probe import embed_cached, fit_heads, fit_heads_of_few
 from core.train.track import open_tracker
 
 Curve = tuple[Validation, ...]
@@ -136,7 +136,7 @@ def fit_contrast(
     model = merge_tuning(model).cpu()
     mix_weights(model, start, copy_weights(model), CONTRAST_SHARE)
     embeddings = embed_tokens(fast_copy(model, config.predict.precision), tokens, config.predict.batch_size)
-    fit_heads(model, embeddings, rows, tasks, config.seed)
+    fit_heads_of_few(model, embeddings, rows, tasks, config.seed)
     return _classifier(model, tokenizer, config)
 
 

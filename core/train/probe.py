@@ -23,6 +23,7 @@ from core.predict.engine import embed_tokens
 
 INVERSE_PENALTIES = (0.003, 0.01, 0.03, 0.1)
 PENALTY_ROWS = 5000
+DIRECTIONS_PENALTY = 20.0  # inverse, too
 LEAST_SPREAD = 0.01
 _NEVER_MARGIN = 8.0
 
@@ -44,9 +45,31 @@ def fit_heads(
     standard = ((embeddings - mean) / spread).astype(np.float64)
     for task, head in zip(tasks, model.heads, strict=True):
         rows = np.flatnonzero(train.known[task.name])
-        weight, bias = _fit_task(standard[rows], train.targets[task.name][rows], task, seed)
+        targets = train.targets[task.name][rows]
+        weight, bias = _fit_task(standard[rows], targets, task, seed, _choose_penalty(standard[rows], targets, seed))
         weight = weight / spread  # the head reads raw embeddings: fold the scaling into its weights
         bias = bias - weight @ mean
+        head.load_state_dict({"weight": torch.from_numpy(weight).float(), "bias": torch.from_numpy(bias).float()})
+
+
+def fit_heads_of_few(
+    model: TextClassifier, embeddings: NDArray[np.float32], train: Dataset, tasks: Sequence[Task], seed: int
+) -> None:
+    """Likewise, on the directions of the embeddings: with few rows their lengths and the spread of each are chance.
+
+    The heads read embeddings as they are, a fifth longer or shorter; by their mean length the weights are divided.
+    """
+    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    directions = (embeddings / np.maximum(lengths, 1e-12)).astype(np.float64)
+    mean = directions.mean(axis=0)
+    spread = max(float(np.sqrt(np.square(directions - mean).sum(axis=1).mean())), 1e-12)
+    standard = (directions - mean) / spread
+    for task, head in zip(tasks, model.heads, strict=True):
+        rows = np.flatnonzero(train.known[task.name])
+        weight, bias = _fit_task(standard[rows], train.targets[task.name][rows], task, seed, DIRECTIONS_PENALTY)
+        weight = weight / spread
+        bias = bias - weight @ mean
+        weight = weight / max(float(lengths.mean()), 1e-12)
         head.load_state_dict({"weight": torch.from_numpy(weight).float(), "bias": torch.from_numpy(bias).float()})
 
 
@@ -69,12 +92,11 @@ def embed_cached(model: TextClassifier, tokens: Tokens, backbone: str, batch_siz
 
 
 def _fit_task(
-    features: NDArray[np.float64], targets: NDArray[Any], task: Task, seed: int
+    features: NDArray[np.float64], targets: NDArray[Any], task: Task, seed: int, penalty: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """``(labels, hidden)`` weights and ``(labels,)`` biases; a label never seen stays improbable."""
     weight = np.zeros((len(task.labels), features.shape[1]))
     bias = np.full(len(task.labels), -_NEVER_MARGIN)
-    penalty = _choose_penalty(features, targets, seed)
     if task.kind == "single":
         seen = np.unique(targets)
         if len(seen) < 2:
