@@ -2,6 +2,8 @@
 
 There torch draws a number in double precision for every single value, one after the other: with a small
 encoder that took a fifth of an update. Here four values share the 64 bits of one draw.
+
+Source: Srivastava et al. 2014, Dropout: A Simple Way to Prevent Neural Networks from Overfitting.
 """
 
 from __future__ import annotations
@@ -60,7 +62,7 @@ def attend(
     scaling: float | None = None,
     **more: Any,
 ) -> tuple[Tensor, None]:
-    """Attention as transformers calls it; torch's own kernels except where a CPU trains with dropout.
+    """Attention as transformers calls it; torch's own kernels except where a CPU trains an encoder with dropout.
 
     Args:
         module: The layer.
@@ -75,7 +77,7 @@ def attend(
     Returns:
         ``(batch, tokens, heads, width)``, and no weights.
     """
-    if query.device.type != "cpu" or not dropout:
+    if query.device.type != "cpu" or not dropout or getattr(module, "is_causal", False):
         found, _ = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **more
         )

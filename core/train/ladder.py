@@ -117,7 +117,7 @@ def climb(
         curve: Curve = ()
         shares: dict[str, float] = {}
         if name in BLENDED:
-            classifier, shares = _blend(rungs, read_by, BLENDED[name], validation)
+            classifier, shares = _blend(tasks, rungs, read_by, BLENDED[name], validation)
         else:
             probe = _good_probe(rungs, tasks, validation, chances_by, config.seed) if name == "tuned" else None
             classifier, curve = fit_rung(name, train, validation, tasks, config, left, checkpoints, resume, probe)
@@ -247,22 +247,33 @@ def _lead(
 
 
 def _blend(
-    rungs: Sequence[Rung], read_by: Mapping[str, Logits], encoder_name: str, validation: Dataset
+    tasks: Sequence[Task], rungs: Sequence[Rung], read_by: Mapping[str, Logits], encoder_name: str, validation: Dataset
 ) -> tuple[Classifier, dict[str, float]]:
     """The weighted mean of the n-gram rung and a rung with an encoder, and the weights of the former."""
     parts = {rung.name: rung for rung in rungs}
     linear, encoder = parts["tfidf"], parts[encoder_name]
-    if not isinstance(linear.classifier, LinearClassifier) or not isinstance(encoder.classifier, EncoderClassifier):
-        raise TypeError("a blend is made of a linear model and an encoder")
     shares = choose_shares(
-        linear.classifier.tasks,
+        tasks,
         read_by["tfidf"],
         linear.calibration,
         read_by[encoder_name],
         encoder.calibration,
         validation,
     )
-    return blend(linear.classifier, linear.calibration, encoder.classifier, encoder.calibration, shares), shares
+    return blend_rungs(linear, encoder, shares), shares
+
+
+def blend_rungs(linear: Rung, encoder: Rung, shares: Mapping[str, float]) -> Classifier:
+    """The weighted mean of the n-gram rung and one with an encoder.
+
+    Args:
+        linear: The one.
+        encoder: The other.
+        shares: Per task the weight of the n-grams.
+    """
+    if not isinstance(linear.classifier, LinearClassifier) or not isinstance(encoder.classifier, EncoderClassifier):
+        raise TypeError("a blend is made of a linear model and an encoder")
+    return blend(linear.classifier, linear.calibration, encoder.classifier, encoder.calibration, shares)
 
 
 def _judge(

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
+from torch import nn
 
 from core.data.batch import Tokens
 from core.data.cache import cached_arrays
@@ -47,15 +48,13 @@ def fit_heads(
         rows = np.flatnonzero(train.known[task.name])
         targets = train.targets[task.name][rows]
         weight, bias = _fit_task(standard[rows], targets, task, seed, _choose_penalty(standard[rows], targets, seed))
-        weight = weight / spread  # the head reads raw embeddings: fold the scaling into its weights
-        bias = bias - weight @ mean
-        head.load_state_dict({"weight": torch.from_numpy(weight).float(), "bias": torch.from_numpy(bias).float()})
+        _set_head(head, weight / spread, bias - (weight / spread) @ mean)  # it reads embeddings as they are
 
 
 def fit_heads_of_few(
     model: TextClassifier, embeddings: NDArray[np.float32], train: Dataset, tasks: Sequence[Task], seed: int
 ) -> None:
-    """Likewise, on the directions of the embeddings: with few rows their lengths and the spread of each are chance.
+    """Likewise, on the directions of the embeddings: with few rows, their lengths and the spread of each are chance.
 
     The heads read embeddings as they are, a fifth longer or shorter; by their mean length the weights are divided.
     """
@@ -68,9 +67,7 @@ def fit_heads_of_few(
         rows = np.flatnonzero(train.known[task.name])
         weight, bias = _fit_task(standard[rows], train.targets[task.name][rows], task, seed, DIRECTIONS_PENALTY)
         weight = weight / spread
-        bias = bias - weight @ mean
-        weight = weight / max(float(lengths.mean()), 1e-12)
-        head.load_state_dict({"weight": torch.from_numpy(weight).float(), "bias": torch.from_numpy(bias).float()})
+        _set_head(head, weight / max(float(lengths.mean()), 1e-12), bias - weight @ mean)
 
 
 def embed_cached(model: TextClassifier, tokens: Tokens, backbone: str, batch_size: int) -> NDArray[np.float32]:
@@ -89,6 +86,10 @@ def embed_cached(model: TextClassifier, tokens: Tokens, backbone: str, batch_siz
         "embeddings", digest.hexdigest(), lambda: {"embeddings": embed_tokens(model, tokens, batch_size)}
     )
     return arrays["embeddings"]
+
+
+def _set_head(head: nn.Module, weight: NDArray[np.float64], bias: NDArray[np.float64]) -> None:
+    head.load_state_dict({"weight": torch.from_numpy(weight).float(), "bias": torch.from_numpy(bias).float()})
 
 
 def _fit_task(

@@ -14,13 +14,11 @@ from dataclasses import replace
 from core.config import KitConfig
 from core.console import say
 from core.data.example import Dataset, Task, join_datasets
-from core.model.linear import LinearClassifier, fit_linear
-from core.predict.blend import blend
+from core.model.linear import fit_linear
 from core.predict.decide import Classifier
-from core.predict.engine import EncoderClassifier
 from core.train.agree import of_first
 from core.train.fit import fit_probe
-from core.train.ladder import BLENDED, Ladder, Rung
+from core.train.ladder import BLENDED, Ladder, Rung, blend_rungs
 
 CHEAP = ("tfidf", "probe")
 
@@ -57,20 +55,10 @@ def refit(
         anew[name] = replace(rung, classifier=classifier)
     chosen = ladder.chosen
     if chosen.name in BLENDED:
-        anew[chosen.name] = _blend_anew(ladder, anew)
+        tried = {rung.name: rung for rung in ladder.rungs} | anew
+        both = blend_rungs(tried["tfidf"], tried[BLENDED[chosen.name]], chosen.shares)
+        anew[chosen.name] = replace(chosen, classifier=both)
     say(f"{' and '.join(cheap)}: fitted once more, on the validation rows, too, in {time.monotonic() - begun:.0f} s")
     rungs = tuple(anew.get(rung.name, rung) for rung in ladder.rungs)
     kept = anew.get(chosen.name, chosen)
     return Ladder(rungs, kept, kept.classifier or ladder.classifier)
-
-
-def _blend_anew(ladder: Ladder, anew: dict[str, Rung]) -> Rung:
-    """The chosen blend, of the new n-grams and the new or the tuned encoder."""
-    tried = {rung.name: rung for rung in ladder.rungs} | anew
-    linear, encoder = tried["tfidf"], tried[BLENDED[ladder.chosen.name]]
-    if not isinstance(linear.classifier, LinearClassifier) or not isinstance(encoder.classifier, EncoderClassifier):
-        raise TypeError("a blend is made of a linear model and an encoder")
-    both = blend(
-        linear.classifier, linear.calibration, encoder.classifier, encoder.calibration, ladder.chosen.shares
-    )
-    return replace(ladder.chosen, classifier=both)

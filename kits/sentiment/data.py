@@ -39,7 +39,7 @@ _SENTIMENT_OF = {word: name for name, words in _WORDS.items() for word in (name,
 def join_text(title: str, body: str) -> str:
     """Headline and body as the one text that the model reads.
 
-    Of a link only the host is read: the rest is letters by lot, a third of all tokens of a short message.
+    Of a link only the host is read: the rest is letters by lot, nearly a third of the tokens of a tweet.
 
     >>> join_text("Profit up", "Sales rose, too.")
     'Profit up. Sales rose, too.'
