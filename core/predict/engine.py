@@ -5,7 +5,7 @@ Scores come back in the order the texts went in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy, deepcopy
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from core.data.example import Task, Text
 from core.errors import ModelError
 from core.model.backbone import check_length, load_config, load_encoder, load_tokenizer
 from core.model.heads import TextClassifier
-from core.predict.pack import can_pack, embed_packed
+from core.predict.bert import FastBert
 from core.predict.parallel import map_batches
 from core.predict.recent import Recent
 from core.runtime import choose_device, choose_precision
@@ -65,6 +65,7 @@ class EncoderClassifier:
         self.device = choose_device().value
         self.precision = choose_precision(precision, self.device)
         self._fast = fast_copy(model, precision)
+        self._bert = FastBert(self._fast.encoder) if FastBert.can_be(self._fast.encoder) else None
         self._recent = Recent(self._embed, recent_texts, MOST_REMEMBERED_AT_ONCE) if recent_texts else None
 
     @property
@@ -74,20 +75,24 @@ class EncoderClassifier:
 
     def logits(self, texts: Sequence[Text]) -> list[NDArray[np.float32]]:
         """Logits of each task, ``(rows, labels)`` float32 each, in the order of ``texts``."""
-        if self._recent is not None:
-            return decide_states(self._fast, self.embeddings(texts))
-        return score_tokens(self._fast, tokenize(self.tokenizer, texts, self.max_tokens), self.batch_size)
+        return decide_states(self._fast, self.embeddings(texts))
 
     def read(self, texts: Sequence[Text]) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
         """Logits of each task, and mean-pooled states ``(rows, hidden)`` float32, out of one pass."""
-        if self._recent is not None:
-            states = self.embeddings(texts)
-            return decide_states(self._fast, states), states
-        return read_tokens(self._fast, tokenize(self.tokenizer, texts, self.max_tokens), self.batch_size)
+        states = self.embeddings(texts)
+        return decide_states(self._fast, states), states
 
     def embeddings(self, texts: Sequence[Text]) -> NDArray[np.float32]:
         """Mean-pooled encoder states, ``(rows, hidden)`` float32."""
         return self._embed(texts) if self._recent is None else self._recent.get(texts)
+
+    def embed_tokens(self, tokens: Tokens) -> NDArray[np.float32]:
+        """Mean-pooled encoder states of tokenised texts, ``(rows, hidden)`` float32."""
+        return embed_tokens(self._fast, tokens, self.batch_size, self._bert)
+
+    def warm(self) -> Iterator[int]:
+        """Get ready for batches of any size, step by step; yields how many tokens of no meaning were read."""
+        yield from () if self._bert is None else self._bert.warm()
 
     def scaled(self, factors: Sequence[float]) -> EncoderClassifier:
         """The same encoder with each task's logits multiplied by a factor."""
@@ -138,10 +143,7 @@ class EncoderClassifier:
         return cls(model, tokenizer, max_tokens=max_tokens, **options)
 
     def _embed(self, texts: Sequence[Text]) -> NDArray[np.float32]:
-        tokens = tokenize(self.tokenizer, texts, self.max_tokens)
-        if can_pack(self._fast, tokens):
-            return embed_packed(self._fast, tokens)
-        return embed_tokens(self._fast, tokens, self.batch_size)
+        return self.embed_tokens(tokenize(self.tokenizer, texts, self.max_tokens))
 
 
 def _tensor_names(file: Path) -> set[str]:
@@ -156,6 +158,10 @@ def _check_fit(model: TextClassifier, tokenizer: Tokenizer, names: set[str]) -> 
         raise ValueError(f"weights that are missing or unknown: {sorted(other)[:3]}")
     if max(tokenizer.get_vocab().values(), default=0) >= encoder.config.vocab_size:
         raise ValueError("the tokenizer knows more tokens than the encoder")
+    # Whoever explains or tunes it further reads with transformers' own module, not with the fast one.
+    model.eval()
+    with torch.inference_mode():
+        model.embed(**collate(tokenize(tokenizer, [("a", None)], 8), np.arange(1), 0))
 
 
 def fast_copy(model: TextClassifier, precision: str = "auto") -> TextClassifier:
@@ -190,21 +196,6 @@ def score_tokens(model: TextClassifier, tokens: Tokens, batch_size: int) -> list
     return outputs
 
 
-def read_tokens(
-    model: TextClassifier, tokens: Tokens, batch_size: int
-) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
-    """What ``score_tokens`` and ``embed_tokens`` give, out of one pass."""
-    outputs = [np.zeros((len(tokens), len(task.labels)), dtype=np.float32) for task in model.tasks]
-    states = _no_states(model, tokens)
-
-    def read(batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
-        pooled = model.embed(**batch)
-        return pooled, *model.decide(pooled)
-
-    _fill(model, tokens, batch_size, "Reading", [states, *outputs], read)
-    return outputs, states
-
-
 def decide_states(model: TextClassifier, states: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     """Logits of each task for states ``(rows, hidden)`` float32: ``(rows, labels)`` float32 each, in their order."""
     with torch.inference_mode():
@@ -212,15 +203,25 @@ def decide_states(model: TextClassifier, states: NDArray[np.float32]) -> list[ND
         return [logits.float().cpu().numpy() for logits in model.decide(pooled)]
 
 
-def embed_tokens(model: TextClassifier, tokens: Tokens, batch_size: int) -> NDArray[np.float32]:
-    """Mean-pooled states for tokenised rows, ``(rows, hidden)`` float32, in their order."""
-    states = _no_states(model, tokens)
+def embed_tokens(
+    model: TextClassifier, tokens: Tokens, batch_size: int, bert: FastBert | None = None
+) -> NDArray[np.float32]:
+    """Mean-pooled states for tokenised rows, ``(rows, hidden)`` float32, in their order.
+
+    Args:
+        model: The encoder.
+        tokens: The rows.
+        batch_size: Most rows in one forward pass.
+        bert: What reads for it, if that is made already.
+    """
+    if bert is None and FastBert.can_be(model.encoder):
+        bert = FastBert(model.encoder)
+    if bert is not None:
+        with progress("Embedding", len(tokens)) as tick:
+            return bert.embed(tokens, batch_size, tick)
+    states = np.zeros((len(tokens), int(model.encoder.config.hidden_size)), dtype=np.float32)  # type: ignore[union-attr, arg-type]
     _fill(model, tokens, batch_size, "Embedding", [states], lambda batch: (model.embed(**batch),))
     return states
-
-
-def _no_states(model: TextClassifier, tokens: Tokens) -> NDArray[np.float32]:
-    return np.zeros((len(tokens), int(model.encoder.config.hidden_size)), dtype=np.float32)  # type: ignore[union-attr, arg-type]
 
 
 def _fill(

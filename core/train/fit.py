@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core.config import KitConfig
 from core.console import progress, say
 from core.data.batch import tokenize_cached
-from core.data.example import Dataset, Task, join_datasets
+from core.data.example import Dataset, Task, Text, join_datasets
 from core.evaluate.calibration import sigmoid, softmax
 from core.evaluate.metrics import multi_metrics, single_metrics
 from core.model.backbone import check_length, file_sha256, load_config, load_encoder, load_tokenizer, resolve_backbone
@@ -91,16 +91,25 @@ def fit_probe(
         more: Further rows to learn from.
     """
     folder = resolve_backbone(config.model.backbone)
-    tokenizer = load_tokenizer(folder)
     check_length(load_config(folder), config.model.max_tokens)
-    model = TextClassifier(load_encoder(folder), tasks)
-    fast = fast_copy(model, config.predict.precision)
-    parts, embeddings = [train] if more is None else [train, more], []
-    for part in parts:
-        tokens = tokenize_cached(tokenizer, part.texts, config.model.max_tokens)
-        embeddings.append(embed_cached(fast, tokens, backbone_digest(folder), config.predict.batch_size))
-    fit_heads(model, np.concatenate(embeddings), join_datasets(parts), tasks, config.seed)
-    return _classifier(model, tokenizer, config)
+    classifier = _classifier(TextClassifier(load_encoder(folder), tasks), load_tokenizer(folder), config)
+    parts = [train] if more is None else [train, more]
+    states = np.concatenate([frozen_states(classifier, part.texts, config) for part in parts])
+    fit_heads(classifier.model, states, join_datasets(parts), tasks, config.seed)
+    return _classifier(classifier.model, classifier.tokenizer, config)  # what computes may hold a copy of the heads
+
+
+def frozen_states(encoder: EncoderClassifier, texts: Sequence[Text], config: KitConfig) -> NDArray[np.float32]:
+    """Mean-pooled states ``(texts, hidden)`` float32, kept on disk for who comes with the same texts again.
+
+    Args:
+        encoder: The backbone as it is, with any heads.
+        texts: What it reads.
+        config: Names the backbone.
+    """
+    tokens = tokenize_cached(encoder.tokenizer, texts, config.model.max_tokens)
+    digest = backbone_digest(resolve_backbone(config.model.backbone))
+    return embed_cached(encoder, tokens, digest)
 
 
 def fit_contrast(

@@ -20,7 +20,7 @@ from core.data.batch import Tokens
 from core.data.cache import cached_arrays
 from core.data.example import Dataset, Task
 from core.model.heads import TextClassifier
-from core.predict.engine import embed_tokens
+from core.predict.engine import EncoderClassifier
 
 INVERSE_PENALTIES = (0.003, 0.01, 0.03, 0.1)
 PENALTY_ROWS = 5000
@@ -70,20 +70,19 @@ def fit_heads_of_few(
         _set_head(head, weight / max(float(lengths.mean()), 1e-12), bias - weight @ mean)
 
 
-def embed_cached(model: TextClassifier, tokens: Tokens, backbone: str, batch_size: int) -> NDArray[np.float32]:
+def embed_cached(encoder: EncoderClassifier, tokens: Tokens, backbone: str) -> NDArray[np.float32]:
     """Embeddings of tokenised rows, read from disk when the same were computed before.
 
     Args:
-        model: The pretrained encoder, untrained, in the number format it is to run in.
+        encoder: The pretrained encoder, untrained.
         tokens: The tokenised rows.
         backbone: What tells this encoder from others, such as the hash of its weights.
-        batch_size: Rows in one forward pass.
     """
-    digest = hashlib.sha256(f"{backbone}\0{next(model.encoder.parameters()).dtype}".encode())
+    digest = hashlib.sha256(f"{backbone}\0{encoder.precision.value}".encode())
     for part in (tokens.ids, tokens.types, tokens.offsets):
         digest.update(part.tobytes())
     arrays = cached_arrays(
-        "embeddings", digest.hexdigest(), lambda: {"embeddings": embed_tokens(model, tokens, batch_size)}
+        "embeddings", digest.hexdigest(), lambda: {"embeddings": encoder.embed_tokens(tokens)}
     )
     return arrays["embeddings"]
 

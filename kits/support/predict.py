@@ -18,6 +18,7 @@ from core.data.row import Rejected
 from core.data.table import write_rows
 from core.errors import ConfigError, DataError
 from core.predict.load import Model, load_model
+from core.predict.match import EncoderMatcher
 from core.predict.parallel import do_both
 from core.predict.zeroshot import DescribedLabels, read_descriptions
 from kits.support.config import SupportConfig, read_config
@@ -90,7 +91,7 @@ class Reader:
         check_texts(texts)
         if not texts:
             return []
-        parts = [cut_parts(text) for text in texts]
+        parts = [cut_parts(text) if self.scope.facts.both_from <= 1 else [] for text in texts]
         everything = [(text, None) for text in (*texts, *(part for cut in parts for part in cut))]
         chances, near = self._ask_witnesses(everything, texts)
         judged = self.scope.facts.judge.judge(self._task.labels, chances[: len(texts)], near)
@@ -116,6 +117,11 @@ class Reader:
         if self.scope.facts.is_shared or len(texts) > FEW_TEXTS:
             return classify(), compare()
         return do_both(classify, compare)
+
+    def warm(self) -> Iterator[int]:
+        """Get ready for batches of any size, step by step; yields how many tokens of no meaning were read."""
+        if isinstance(self.scope.matcher, EncoderMatcher):
+            yield from self.scope.matcher.encoder.warm()
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of texts, ``(texts, dimension)`` float32: what means the same lies near.

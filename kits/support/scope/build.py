@@ -14,8 +14,8 @@ from core.model.latent import fit_latent
 from core.predict.decide import probabilities
 from core.predict.judge import Baselines
 from core.predict.load import Model
-from core.predict.match import LatentMatcher, Matcher, OverlapMatcher, frozen_matcher
-from core.train.fit import unknown_share
+from core.predict.match import EncoderMatcher, LatentMatcher, Matcher, OverlapMatcher, frozen_matcher, unit_rows
+from core.train.fit import frozen_states, unknown_share
 from core.train.ladder import MOST_UNKNOWN_TOKENS
 from core.train.match import MatchTexts, Tuned, fit_matcher
 from core.train.recipe import Addition
@@ -85,7 +85,11 @@ def build_scope(
     matcher, name = choose_matcher(config, sides["train"], faq, model)
     train, validation = make_dataset(sides["train"], [task]), make_dataset(sides["validation"], [task])
     known = np.flatnonzero(train.known[task.name])
-    vectors = matcher.embed([train.texts[i][0] for i in known])
+    texts = [train.texts[i] for i in known]
+    if name == "frozen" and isinstance(matcher, EncoderMatcher):  # the probe may have read the same texts
+        vectors = unit_rows(frozen_states(matcher.encoder, texts, config))
+    else:
+        vectors = matcher.embed([text for text, _ in texts])
     neighbours = Neighbours.of(vectors, train.targets[task.name][known], len(task.labels), config.seed)
     rows = np.flatnonzero(validation.known[task.name])
     texts = [validation.texts[i] for i in rows]

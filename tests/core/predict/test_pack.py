@@ -1,28 +1,21 @@
-"""Texts that share a row are read as if each were alone."""
+"""Texts in rows and batches: each token once, in the row of its text."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.config import KitConfig
-from core.data.batch import WIDTH_STEP, Tokens, tokenize
-from core.predict.engine import embed_tokens
-from core.predict.match import frozen_matcher
-from core.predict.pack import ROW_TOKENS, can_pack, embed_packed, pack
-
-TEXTS = [("profit rises", None), ("a", None), ("shares fall", "b c d"), ("w " * 40, None), ("loss", None)] * 5
+from core.data.batch import Tokens
+from core.predict.pack import MOST_TOKENS, ROW_TOKENS, WIDTH_STEP, cut_batches, pack
 
 
 @given(st.lists(st.integers(1, 200), min_size=1, max_size=40))
 def test_every_token_lies_once_in_the_row_of_its_text(lengths: list[int]) -> None:
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     ids = np.arange(1, offsets[-1] + 1, dtype=np.int32)
-    packed = pack(Tokens(ids, np.zeros(len(ids), np.uint8), offsets), pad_id=0)
+    tokens = Tokens(ids, np.zeros(len(ids), np.uint8), offsets)
+    packed = pack(tokens, np.arange(len(lengths)), pad_id=0)
     assert sorted(packed.ids[packed.ids > 0].tolist()) == ids.tolist()
     assert packed.ids.shape[1] <= 2 * max(ROW_TOKENS, *lengths) + WIDTH_STEP
     for text, length in enumerate(lengths):
@@ -33,14 +26,9 @@ def test_every_token_lies_once_in_the_row_of_its_text(lengths: list[int]) -> Non
     assert ((packed.owners == len(lengths)) == (packed.ids == 0)).all()
 
 
-@pytest.mark.parametrize("count", [2, 7, 25])
-def test_packed_states_are_those_of_padded_texts(tiny_backbone: Path, count: int) -> None:
-    config = KitConfig.model_validate(
-        {"model": {"backbone": str(tiny_backbone), "max_tokens": 48}, "predict": {"precision": "fp32"}}
-    )
-    encoder = frozen_matcher(config).encoder
-    tokens = tokenize(encoder.tokenizer, TEXTS[:count], 48)
-    assert can_pack(encoder.model, tokens)
-    assert not can_pack(encoder.model, tokenize(encoder.tokenizer, TEXTS[:1], 48))  # alone, it has no padding
-    packed, padded = embed_packed(encoder.model, tokens), embed_tokens(encoder.model, tokens, 8)
-    np.testing.assert_allclose(packed, padded, atol=1e-5)
+@given(st.lists(st.integers(1, 900), min_size=1, max_size=60), st.integers(1, 40), st.integers(1, 3))
+def test_batches_hold_every_text_once(lengths: list[int], batch_size: int, threads: int) -> None:
+    batches = list(cut_batches(np.array(lengths), batch_size, threads))
+    assert sorted(text for batch in batches for text in batch.tolist()) == list(range(len(lengths)))
+    for batch in batches:
+        assert len(batch) == 1 or (len(batch) <= batch_size and sum(lengths[i] for i in batch) <= MOST_TOKENS)

@@ -10,7 +10,6 @@ from core.config import KitConfig, ModelConfig
 from core.data.example import Dataset, Task, make_dataset
 from core.errors import ConfigError
 from core.predict.engine import EncoderClassifier
-from core.train import probe
 from core.train.fit import fit_probe
 from core.train.probe import fit_heads
 from tests.core.examples import SENTIMENT, TOPICS, make_examples
@@ -58,11 +57,13 @@ def test_texts_are_embedded_once(tiny_backbone: Path, monkeypatch: pytest.Monkey
         embedded.append(1)
         return embed_tokens(*arguments)
 
-    embed_tokens = probe.embed_tokens
-    monkeypatch.setattr(probe, "embed_tokens", counted)
+    embed_tokens = EncoderClassifier.embed_tokens
     data = make_dataset(make_examples(25, seed=404), TASKS)
-    results = [fit_probe(data, TASKS, configure(tiny_backbone)).logits(data.texts) for _ in range(2)]
+    with monkeypatch.context() as patched:
+        patched.setattr(EncoderClassifier, "embed_tokens", counted)
+        fitted = [fit_probe(data, TASKS, configure(tiny_backbone)) for _ in range(2)]
     assert len(embedded) == 1
+    results = [classifier.logits(data.texts) for classifier in fitted]
     for a, b in zip(*results, strict=True):
         np.testing.assert_array_equal(a, b)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -60,6 +60,9 @@ class FakeReader:
 
     def read(self, texts: Sequence[str]) -> list[Understanding]:
         return [_read(text) for text in texts]
+
+    def warm(self) -> Iterator[int]:
+        yield from ()
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         vectors = np.full((len(texts), DIMENSION), 1e-3, dtype=np.float32)
