@@ -152,6 +152,12 @@ class ServeConfig(Section):
     session_hours: float = Field(12.0, title="How long a person stays signed in to the page", gt=0)
 
 
+class ProcessServeConfig(ServeConfig):
+    """The same for a kit whose processes follow the database, so that several may answer."""
+
+    processes: int = Field(1, title="Processes that answer; each loads the model and may use a core", ge=1, le=64)
+
+
 class KitConfig(Section):
     """What every kit's configuration has; a kit adds its own sections beside these."""
 

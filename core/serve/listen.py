@@ -16,6 +16,7 @@ from types import FrameType
 import h11
 import uvicorn
 from starlette.types import ASGIApp
+from threadpoolctl import threadpool_limits
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from core.config import ServeConfig
@@ -111,7 +112,10 @@ def run_server(
     """
     server = make_server(app, settings, on_stop, goes_on, shares)
     try:
-        server.run([listener])
+        # Requests are answered side by side and their matrices are small: BLAS's threads would only wait for each
+        # other, and do so by spinning, which takes the cores from whoever has something to do.
+        with threadpool_limits(1, "blas"):
+            server.run([listener])
     except SystemExit as error:
         raise ServeError("the server could not start; the log says why") from error
 

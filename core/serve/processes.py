@@ -30,6 +30,7 @@ from core.serve.share import Shares
 HANDED_DOWN = "FIELDKITS_LISTENER"
 PLACE, SHARES = "FIELDKITS_PLACE", "shares"
 COUNTERS = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's own name for where processes put their counters together
+THREADS = "OMP_NUM_THREADS"  # OpenMP's own name for how many threads torch may work with
 LOOK_SECONDS, RESTART_SECONDS, YOUNG_SECONDS = 0.2, 1.0, 60.0
 
 
@@ -86,12 +87,18 @@ def run_processes(listener: socket.socket, count: int) -> None:
             family.end()
 
 
+def count_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class _Family:
     """The processes of one address."""
 
     def __init__(self, listener: socket.socket, count: int, folder: str) -> None:
         self._listener, self._folder = listener, Path(folder)
         self._began = time.monotonic()
+        self._threads = str(max(1, count_cores() // count))
         Shares.create(self._folder / SHARES, count)
         self._children = [self._start(place) for place in range(count)]
 
@@ -121,7 +128,7 @@ class _Family:
     def _start(self, place: int) -> subprocess.Popen[bytes]:
         number = self._listener.fileno()
         own = {HANDED_DOWN: str(number), PLACE: str(place), COUNTERS: str(self._folder)}
-        environment = os.environ | own
+        environment = {THREADS: self._threads} | os.environ | own
         return subprocess.Popen([sys.executable, *sys.orig_argv[1:]], env=environment, pass_fds=[number])
 
     def _forget(self, place: int, child: subprocess.Popen[bytes]) -> None:

@@ -10,9 +10,9 @@ from core.config import (
     DataConfig,
     KitConfig,
     ModelConfig,
+    ProcessServeConfig,
     Rung,
     Section,
-    ServeConfig,
     StoreConfig,
     TrainConfig,
 )
@@ -117,12 +117,6 @@ class ExperimentConfig(Section):
         return value
 
 
-class ListServeConfig(ServeConfig):
-    """How it is reached over HTTP, and by how many processes answered."""
-
-    processes: int = Field(1, title="Processes that answer; each loads the model and may use a core", ge=1, le=64)
-
-
 class RecommenderConfig(KitConfig):
     """All settings of ``kits.recommender``."""
 
@@ -135,7 +129,7 @@ class RecommenderConfig(KitConfig):
     diversify: DiversifyConfig = Field(DiversifyConfig(), title="Variety of a list")
     experiment: ExperimentConfig = Field(ExperimentConfig(), title="Comparison of buckets")
     store: StoreConfig = Field(StoreConfig(url="sqlite:///recommender.db"), title="Database")
-    serve: ListServeConfig = Field(ListServeConfig(), title="HTTP")
+    serve: ProcessServeConfig = Field(ProcessServeConfig(), title="HTTP")
 
 
 def read_config(**given: Unpack[Given]) -> RecommenderConfig:

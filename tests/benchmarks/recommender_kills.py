@@ -23,10 +23,11 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from core.config import ProcessServeConfig
 from core.serve.key import make_key
 from core.serve.listen import bind, make_server
 from core.store.database import reading, transaction
-from kits.recommender.config import ListServeConfig, RecommenderConfig
+from kits.recommender.config import RecommenderConfig
 from kits.recommender.live.living import Living
 from kits.recommender.serve.server import make_app
 from kits.recommender.store.schema import api_keys, events, items
@@ -82,7 +83,7 @@ def kill_often(address: str, kills: int, seed: int = 0) -> Outcome:
 
 
 def _live_and_die(address: str, key: str, number: int, chance: random.Random, sent: Sent) -> None:
-    settings = ListServeConfig(port=0)
+    settings = ProcessServeConfig(port=0)
     with closing(bind(settings)) as listener:
         port, child = listener.getsockname()[1], os.fork()
         if child == 0:
@@ -107,7 +108,7 @@ def _live_and_die(address: str, key: str, number: int, chance: random.Random, se
         client.join()
 
 
-def _serve(address: str, listener: socket.socket, settings: ListServeConfig) -> None:
+def _serve(address: str, listener: socket.socket, settings: ProcessServeConfig) -> None:
     """Serve until killed; never returns."""
     with suppress(BaseException):
         living = Living(open_store(address), make_recommender())

@@ -29,12 +29,13 @@ from typing import Any
 
 import numpy as np
 
+from core.config import ProcessServeConfig
 from core.model.latent import fit_latent
 from core.serve.key import make_key
 from core.serve.listen import bind, make_server
 from core.serve.share import Shares
 from core.store.database import transaction
-from kits.recommender.config import ListServeConfig, RecommenderConfig
+from kits.recommender.config import RecommenderConfig
 from kits.recommender.event import Event, Item
 from kits.recommender.live.living import Living
 from kits.recommender.model.feature import COLUMN
@@ -75,7 +76,7 @@ def main() -> None:
         with transaction(store.engine) as connection:
             key = make_key(connection, api_keys, "bench", ["admin"], datetime.now(UTC))
         store.engine.dispose()
-        settings = ListServeConfig(port=0, processes=options.processes)
+        settings = ProcessServeConfig(port=0, processes=options.processes)
         with (
             closing(bind(settings)) as listener,
             serving(Path(folder), address, listener, settings, recommender) as servers,
@@ -233,7 +234,7 @@ def _get(connection: HTTPConnection, key: str, path: str) -> Any:
 
 @contextmanager
 def serving(
-    folder: Path, address: str, listener: socket.socket, settings: ListServeConfig, recommender: Recommender
+    folder: Path, address: str, listener: socket.socket, settings: ProcessServeConfig, recommender: Recommender
 ) -> Iterator[list[int]]:
     """The processes that serve, as ``serve.processes`` has it, with a recommender that they need not load."""
     listener.listen()
@@ -254,7 +255,7 @@ def serving(
 
 
 def _serve(
-    address: str, listener: socket.socket, settings: ListServeConfig, recommender: Recommender, shares: Shares
+    address: str, listener: socket.socket, settings: ProcessServeConfig, recommender: Recommender, shares: Shares
 ) -> None:
     async def nothing() -> None:
         """No streams."""

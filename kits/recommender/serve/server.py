@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fastapi import FastAPI
-from threadpoolctl import threadpool_limits
 
 from core.config import StoreConfig
 from core.errors import ConfigError
 from core.serve.app import Site, create_app
 from core.serve.page import Pages
+from core.serve.processes import count_cores
 from core.serve.signin import Link
 from core.serve.start import serve
 from kits.recommender.config import RecommenderConfig, read_config
@@ -44,11 +43,9 @@ def make_app(living: Living, settings: RecommenderConfig, *, link: Link | None =
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # Lists are made side by side and their matrices are small: threads inside would only wait for each other.
-        with threadpool_limits(1, "blas"):
-            keeper.start()
-            yield
-            keeper.stop()
+        keeper.start()
+        yield
+        keeper.stop()
 
     app = create_app(
         Site(
@@ -64,8 +61,7 @@ def make_app(living: Living, settings: RecommenderConfig, *, link: Link | None =
             link=link,
         )
     )
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    own = max(1, cores // settings.serve.processes)
+    own = max(1, count_cores() // settings.serve.processes)
     app.state.desk = Desk(living, settings, pages, keeper, threading.Semaphore(own), own)
     return app
 

@@ -37,6 +37,10 @@ def main() -> None:
         def pid() -> int:
             return os.getpid()
 
+        @app.get("/threads")
+        def threads() -> str:
+            return os.environ["OMP_NUM_THREADS"]
+
         return app, app.state.pulse.stop
 
     def say(text: str) -> None:

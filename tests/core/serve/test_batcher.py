@@ -74,6 +74,28 @@ def test_what_is_asked_for_meanwhile_makes_the_next_batch() -> None:
     assert work.batches == [[1], [2, 3], [4, 5, 6]]
 
 
+def test_callers_who_come_back_together_are_let_in_together() -> None:
+    """Begun with the first of them, a batch of one would make the others wait for it."""
+    work = Work()
+
+    async def body(batcher: Batcher[int, int]) -> None:
+        first = asyncio.create_task(batcher.submit([0]))
+        await begun(work)
+        asked = [asyncio.create_task(batcher.submit([n])) for n in (1, 2, 3)]
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.4, work.go.set)
+        await asyncio.gather(first, *asked)
+        again = []
+        for n in (4, 5, 6):
+            again.append(asyncio.create_task(batcher.submit([n])))
+            await asyncio.sleep(0)  # the batcher is told of the first before there is a second
+        assert await asyncio.gather(*again) == [[16], [25], [36]]
+        assert await batcher.submit([7]) == [49]  # nobody else comes: it does not wait for two more
+
+    run(work, body)
+    assert work.batches == [[0], [1, 2, 3], [4, 5, 6], [7]]
+
+
 def test_full_queue_says_when_to_come_again_and_goes_on() -> None:
     work = Work()
 

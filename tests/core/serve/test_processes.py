@@ -17,6 +17,7 @@ import pytest
 
 from core.config import ServeConfig
 from core.errors import ConfigError
+from core.serve.processes import count_cores
 from core.serve.start import serve
 from tests.core.serve.site import add_key, keys, open_tables
 
@@ -93,6 +94,10 @@ def test_connections_are_shared_and_counted_together(family: Family) -> None:
     counts = [float(re.findall(r'http_requests_total\{.*route="/pid".*\} (\S+)', text)[0]) for text in texts]
     assert set(counts) == {max(counts)}  # whichever of the two shows them
     assert max(counts) >= 12
+
+
+def test_each_computes_with_its_share_of_the_cores(family: Family) -> None:
+    assert family.ask("/threads") == f'"{max(1, count_cores() // 2)}"'
 
 
 def test_told_to_stop_all_end_and_nothing_is_broken_off(family: Family) -> None:
