@@ -40,3 +40,5 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 Json = JSON().with_variant(postgresql.JSONB(), "postgresql")
+# Where there may be nothing: None is the database's NULL, not JSON's null.
+JsonOrNull = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")

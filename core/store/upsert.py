@@ -24,9 +24,10 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
         connection.execute(_statement(connection.dialect.name, table, tuple(rows[0])), rows)
 
 
-def insert_absent(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
-    """Insert a row unless one with its primary key is there."""
-    connection.execute(_INSERTS[connection.dialect.name](table).values(row).on_conflict_do_nothing())
+def insert_absent(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert a row unless one with its primary key is there; whether it was."""
+    statement = _INSERTS[connection.dialect.name](table).values(row).on_conflict_do_nothing()
+    return connection.execute(statement.returning(*table.primary_key)).first() is not None
 
 
 @lru_cache(maxsize=64)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
-from core.config import DeliverConfig, KitConfig, Rung, Section, ServeConfig, StoreConfig, TrainConfig
+from core.config import DeliverConfig, KitConfig, ProcessServeConfig, Rung, Section, StoreConfig, TrainConfig
 from core.options import Given, read_options
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -143,7 +143,7 @@ class SupportConfig(KitConfig):
     channels: tuple[Channel, ...] = Field((), title="Ways in beside the page: name, kind, secret, token, url")
     deliver: DeliverConfig = Field(DeliverConfig(), title="Replies that are sent to channels")
     store: StoreConfig = Field(StoreConfig(url="sqlite:///support.db"), title="Database")
-    serve: ServeConfig = Field(ServeConfig(), title="HTTP")
+    serve: ProcessServeConfig = Field(ProcessServeConfig(), title="HTTP")
 
     def without_secrets(self) -> SupportConfig:
         """The settings as a model folder keeps them, which is passed on: database and channels stay here."""

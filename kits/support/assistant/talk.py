@@ -81,11 +81,19 @@ class Assistant:
             KitError: Something in the folder is missing or damaged.
         """
         settings = read_settings(Path(folder), **options)
-        store = open_assistant_store(Path(folder), settings)
-        voices = open_voices(Path(folder), store, settings, may_write)
-        assistant = cls(voices, store, settings)
+        return cls.open(Path(folder), open_assistant_store(Path(folder), settings), settings, may_write=may_write)
+
+    @classmethod
+    def open(cls, folder: Path, store: Store, settings: SupportConfig, *, may_write: bool = True) -> Assistant:
+        """As ``load``, with settings that are read and a database that is open.
+
+        Raises:
+            KitError: Something in the folder is missing or damaged.
+        """
+        assistant = cls(open_voices(folder, store, settings, may_write), store, settings)
         if may_write:
-            assistant.follow()
+            for spoken in assistant.voices.values():
+                spoken.follower.catch_up()
         return assistant
 
     def follow(self) -> int:
@@ -93,12 +101,13 @@ class Assistant:
         return sum(spoken.follower.follow() for spoken in self.voices.values())
 
     def warm(self) -> Iterator[int]:
-        """Read what may be quoted before someone asks, so that the first to ask need not wait for it.
+        """Get the encoders ready, and read what may be quoted, so that the first to ask need not wait for it.
 
         Yields:
-            How many sentences of a language are read, after a few at a time: whoever steps on may stop.
+            How much of it is done, after a little at a time: whoever steps on may stop.
         """
         for spoken in self.voices.values():
+            yield from spoken.reader.warm()
             yield from spoken.voice.warm()
 
     def reply(

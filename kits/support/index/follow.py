@@ -1,12 +1,14 @@
 """Keeps an index equal to the database: every change once, and after a crash on from where it stood.
 
 The number of the last change that the index has followed is written in the same step as the documents,
-as a document of its own that no search finds. One process writes; others read what it wrote.
+as a document of its own that no search finds. One process writes; others read what it wrote, and one of
+them goes on where it ends.
 """
 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
@@ -25,6 +27,7 @@ from kits.support.store.shelf import Shelf, digest_document
 
 MARK = "#followed"
 DOCUMENTS_AT_ONCE = 1_000
+WAIT_SECONDS, MAKE_SECONDS, LOOK_SECONDS = 600.0, 2.0, 0.2
 
 
 class Follower:
@@ -45,10 +48,9 @@ class Follower:
         self.shelf, self.folder = shelf, folder
         self._embed, self._dimension, self._encoder = embed, dimension, encoder
         self._turn = Lock()
-        self._writer: Writer | None = None
+        self._may_write = may_write
         self._reader: Index | None = None
-        if may_write:
-            self._writer = self._try_to_write()
+        self._writer = self._try_to_write()
         if self._writer is None:
             self._reader = self._read()
 
@@ -75,6 +77,8 @@ class Follower:
             StoreError: The index cannot be written or read.
         """
         with self._turn:
+            if self._writer is None:  # who wrote may have ended
+                self._writer = self._try_to_write()
             if self._writer is None:
                 return int(self.index.refresh())
             begun = self.followed
@@ -91,6 +95,25 @@ class Follower:
             self._writer.maintain()
             return total
 
+    def catch_up(self) -> int:
+        """Follow to where the database stands now: if another process writes, wait for it.
+
+        Returns:
+            How many documents that concerned here.
+
+        Raises:
+            StoreError: The index cannot be written or read, or the other process does not get there.
+        """
+        goal, end = self.shelf.last(), time.monotonic() + WAIT_SECONDS
+        count = self.follow()
+        while self.followed < goal:
+            if time.monotonic() > end:
+                what = "another process has the index and does not bring it up to date"
+                raise StoreError(what, where=str(self.folder), got=self.followed, expected=str(goal))
+            time.sleep(LOOK_SECONDS)
+            count += self.follow()
+        return count
+
     def compare(self) -> list[str]:
         """What differs between database and index; nothing where they agree and the index is sound."""
         wanted = {
@@ -104,6 +127,7 @@ class Follower:
 
     def close(self) -> None:
         """Let another process write."""
+        self._may_write = False
         if self._writer is not None:
             self._writer.close()
 
@@ -118,20 +142,31 @@ class Follower:
         """Of an entry, its question's: that is what customers' questions are like. Of a passage, all of it."""
         if self._embed is None:
             return None
-        texts = [_read_aloud(document) for document in documents if document.id != MARK]
+        texts = [read_aloud(document) for document in documents if document.id != MARK]
         vectors = self._embed(texts) if texts else np.zeros((0, self._dimension), dtype=np.float32)
         if len(vectors) < len(documents):  # the mark, which must have a vector and is found by none
             vectors = np.vstack([vectors, np.eye(1, self._dimension, dtype=np.float32)])
         return vectors
 
     def _try_to_write(self) -> Writer | None:
-        """The writer; None where another process is it already."""
+        """The writer; None where another process is it already, or this one may not be it."""
+        if not self._may_write:
+            return None
         try:
             return open_writer(self.folder, dimension=self._dimension, encoder=self._encoder)
         except StoreError:
-            if (self.folder / MANIFEST).exists():
+            if self._is_made():
                 return None
             raise
+
+    def _is_made(self) -> bool:
+        """Whether there is an index; one that another process is about to make is waited for."""
+        end = time.monotonic() + MAKE_SECONDS
+        while not (self.folder / MANIFEST).exists():
+            if time.monotonic() > end:
+                return False
+            time.sleep(LOOK_SECONDS)
+        return True
 
     def _read(self) -> Index:
         index = open_index(self.folder)
@@ -145,7 +180,8 @@ def name_folder(encoder: str) -> str:
     return f"index-{hashlib.sha256(encoder.encode()).hexdigest()[:8]}"
 
 
-def _read_aloud(document: Document) -> str:
+def read_aloud(document: Document) -> str:
+    """What the vector of a document is made of: of an entry its question, of a passage all of it."""
     heading, body = split_text(document)
     if document.metadata.get("kind") == KINDS[0]:
         return heading

@@ -23,6 +23,7 @@ from core.serve.signin import Link
 from core.serve.start import serve
 from core.store.database import reading
 from kits.support.assistant.talk import Assistant
+from kits.support.assistant.voices import open_assistant_store, read_settings
 from kits.support.channel.send import open_deliverer
 from kits.support.serve import channels, chat, forms, people, shelves, site
 from kits.support.serve.front import Front, make_batcher, read_version
@@ -103,14 +104,14 @@ def run(
         ServeError: The address is taken, or open to others without a key.
     """
     given = [*(set or ()), *([f"store.url={store}"] if store else [])]
-    opened = Assistant.load(assistant, config=config, set=given, seed=seed)
-    settings = opened.settings.serve
+    settings = read_settings(assistant, config=config, set=given, seed=seed)
+    opened = open_assistant_store(assistant, settings)
 
     def build(link: Link | None) -> tuple[FastAPI, Callable[[], Awaitable[None]]]:
-        app = make_app(opened, settings, link)
+        app = make_app(Assistant.open(assistant, opened, settings), settings.serve, link)
         return app, app.state.front.pulse.stop
 
-    serve(opened.store.engine, api_keys, settings, build)
+    serve(opened.engine, api_keys, settings.serve, build, processes=settings.serve.processes)
 
 
 def sweep(assistant: Assistant) -> int:

@@ -26,7 +26,7 @@ from sqlalchemy import (
     Text,
 )
 
-from core.store.column import Json, UtcTime
+from core.store.column import Json, JsonOrNull, UtcTime
 
 metadata = MetaData(
     naming_convention={
@@ -75,7 +75,7 @@ turns = Table(
     Column("intent", Text),  # several joined by ;
     Column("confidence", Float),
     Column("reason", String(32)),  # of a hand-over
-    Column("said", Json),  # parts, citations, options, asks, slots: all that a page shows of a reply
+    Column("said", JsonOrNull),  # parts, citations, options, asks, slots: all that a page shows of a reply
     Column("message", String(128)),  # the sender's own name of what a customer wrote, so that it is answered once
     _of_conversation(),
     Index("ix_turns_tenant_conversation_message", "tenant", "conversation", "message", unique=True),

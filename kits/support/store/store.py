@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 
 from core.errors import DataError, StoreError
 from core.store.database import migrate, open_database, reading, show_address, transaction
+from core.store.upsert import insert_absent
 from kits.support.dialogue.reply import Reply
 from kits.support.dialogue.state import State
 from kits.support.store.channel import put_out
@@ -124,7 +125,10 @@ class Store:
             it was read is not, and must be answered anew.
         """
         with transaction(self.engine) as connection:
-            return [self._record(connection, exchange) for exchange in exchanges]
+            fates = [self._change(connection, exchange) for exchange in exchanges]
+            spoken = [exchange for exchange, fate in zip(exchanges, fates, strict=True) if fate == "kept"]
+            numbers = iter(self._put_turns(connection, spoken))
+            return [(next(numbers) if fate == "kept" else None, fate != "lost") for fate in fates]
 
     def transcript(self, conversation: str) -> list[Mapping[str, Any]]:
         """All turns of a conversation, in their order; empty where there is none."""
@@ -216,32 +220,39 @@ class Store:
     def _select(self) -> Any:
         return select(conversations).where(conversations.c.tenant == self.tenant)
 
-    def _record(self, connection: Connection, exchange: Exchange) -> tuple[int | None, bool]:
-        before, reply = exchange.conversation, exchange.reply
+    def _change(self, connection: Connection, exchange: Exchange) -> Literal["kept", "known", "lost"]:
+        """Change the conversation, if its message was not kept before and nobody else has changed it since."""
+        before = exchange.conversation
         if exchange.message is not None and self._find_message(connection, before.id, exchange.message) is not None:
-            return None, True
-        owner = "person" if reply.action == "hand_over" else before.owner
+            return "known"
+        owner = "person" if exchange.reply.action == "hand_over" else before.owner
         changed = {
             "owner": owner, "state": exchange.state.to_json(), "version": before.version + 1, "last_at": exchange.at
         }  # fmt: skip
-        if not self._write(connection, before, changed, exchange.at):
-            return None, False
-        key = {"tenant": self.tenant, "conversation": before.id, "at": exchange.at}
-        said = {"speaker": "customer", "text": exchange.text, "by": "", "message": exchange.message}
-        connection.execute(insert(turns), key | said)
-        if reply.action is None:
-            return None, True
-        answer = {
-            "speaker": "assistant", "text": reply.text, "by": "", "action": reply.action,
-            "intent": ";".join(reply.intents), "confidence": reply.confidence, "reason": reply.reason,
-            "said": _said(reply),
-        }  # fmt: skip
-        done = connection.execute(insert(turns), key | answer)
-        number = int(done.inserted_primary_key[0])  # type: ignore[index]
+        return "kept" if self._write(connection, before, changed, exchange.at) else "lost"
+
+    def _put_turns(self, connection: Connection, exchanges: Sequence[Exchange]) -> list[int | None]:
+        """What customers said and were answered, each answer behind its question; the numbers of the answers."""
+        said = [(exchange, turn) for exchange in exchanges for turn in _turns_of(exchange)]
+        if not said:
+            return []
+        rows = [{"tenant": self.tenant, "conversation": one.conversation.id, "at": one.at} | turn for one, turn in said]
+        put = insert(turns).returning(turns.c.number, sort_by_parameter_order=True)
+        numbers = connection.execute(put, rows).scalars().all()
+        found: dict[int, int] = {}
+        for (exchange, turn), number in zip(said, numbers, strict=True):
+            if turn["speaker"] == "assistant":
+                found[id(exchange)] = number
+                self._announce(connection, exchange, number)
+        return [found.get(id(exchange)) for exchange in exchanges]
+
+    def _announce(self, connection: Connection, exchange: Exchange, number: int) -> None:
+        """Put an answer before those whom it concerns: the desk, where it hands over, and its channel."""
+        before, reply = exchange.conversation, exchange.reply
         if reply.action == "hand_over":
+            key = {"tenant": self.tenant, "conversation": before.id, "at": exchange.at}
             connection.execute(insert(handovers).values(**key, reason=reply.reason or "unsure"))
         self.tell(connection, before.channel, before.id, number, exchange.at)
-        return number, True
 
     def tell(self, connection: Connection, channel: str, conversation: str, turn: int, at: datetime) -> None:
         """Put a turn out for the channel of its conversation, if it is one that is told."""
@@ -254,14 +265,8 @@ class Store:
     ) -> bool:
         """Whether the conversation is still the one that was read, and now is changed."""
         if before.version == 0:
-            exists = connection.execute(
-                select(conversations.c.id).where(conversations.c.tenant == self.tenant, conversations.c.id == before.id)
-            ).first()
-            if exists is not None:
-                return False
             made = {"user": before.user, "channel": before.channel, "customer": before.customer, "opened_at": at}
-            connection.execute(insert(conversations), {"tenant": self.tenant, "id": before.id, **made, **changed})
-            return True
+            return insert_absent(connection, conversations, {"tenant": self.tenant, "id": before.id, **made, **changed})
         done = connection.execute(
             update(conversations)
             .where(
@@ -288,6 +293,21 @@ def _conversation(row: Row[Any]) -> Conversation:
     return Conversation(
         row.id, row.user, row.channel, row.customer, row.owner, state, row.version, row.last_at
     )
+
+
+def _turns_of(exchange: Exchange) -> list[dict[str, Any]]:
+    """The customer's turn and, if there is one, the assistant's; with the same columns, so as to be put together."""
+    reply = exchange.reply
+    nothing = dict.fromkeys(("action", "intent", "confidence", "reason", "message", "said"))
+    asked = {"speaker": "customer", "text": exchange.text, "by": "", "message": exchange.message}
+    if reply.action is None:
+        return [nothing | asked]
+    answered = {
+        "speaker": "assistant", "text": reply.text, "by": "", "action": reply.action,
+        "intent": ";".join(reply.intents), "confidence": reply.confidence, "reason": reply.reason,
+        "said": _said(reply),
+    }  # fmt: skip
+    return [nothing | asked, nothing | answered]
 
 
 def _said(reply: Reply) -> dict[str, Any]:

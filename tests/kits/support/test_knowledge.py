@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from kits.support.rehearse.story import read_stories
 from kits.support.store.shelf import Shelf
 from kits.support.store.store import Store, open_store
 from tests.databases import KINDS, own_database
+from tests.kits.support.crash import open_follower
 from tests.kits.support.fake import SAMPLE
 from tests.kits.support.killing import kill_often
 from tests.kits.support.poison import MARKS, poisoned
@@ -59,6 +61,34 @@ def test_index_follows_every_change_without_a_rebuild(assistant: Assistant) -> N
     assert answer not in assistant.reply("c2", "Where can I buy gold bars?", at=NOW).text
     assert follower.index.version[0] == generation
     assert follower.compare() == []
+
+
+def test_who_reads_an_index_waits_for_who_writes_and_takes_over_where_that_one_ends(tmp_path: Path) -> None:
+    database, folder = f"sqlite:///{tmp_path / 'support.db'}", tmp_path / "index"
+    one, two = (open_follower(database, folder) for _ in range(2))
+    assert (one.is_writer, two.is_writer) == (True, False)
+    two.shelf.change([entry("a")], by="ann")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(two.catch_up)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.5)
+        assert one.catch_up() == 1
+        waiting.result(10)
+    assert (two.followed, two.compare()) == (one.followed, [])
+    one.close()
+    two.shelf.change([entry("b")], by="ann")
+    assert two.catch_up() == 1
+    assert two.is_writer
+    assert two.compare() == []
+
+
+def test_page_s_heading_is_that_of_its_newest_words(assistant: Assistant) -> None:
+    voice, shelf = assistant.voices["en"].voice, assistant.voices["en"].follower.shelf
+    for title in ("Vaults", "Safe deposit boxes"):
+        page = Document("v", f"{title} > Size\nThey are 10 cm high.", {"kind": "page", "source": "v.md"})
+        shelf.change([page], by="ann")
+        assistant.follow()
+        assert [voice.heading("v.md") for _ in range(2)] == [title] * 2
 
 
 @pytest.mark.slow
