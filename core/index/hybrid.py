@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TypeVar
 
 import numpy as np
@@ -96,13 +97,12 @@ def fuse_scores(
     >>> [(key, round(score, 4)) for key, score in fused]
     [('b', 0.64), ('c', 0.48), ('a', 0.44), ('d', 0.24)]
     """
-    totals: dict[Key, float] = {key: 0.0 for ranking in rankings.values() for key, _ in ranking}
+    totals: dict[Key, float] = dict.fromkeys((key for ranking in rankings.values() for key, _ in ranking), 0.0)
     for name, ranking in rankings.items():
-        scores = dict(ranking)
+        scores, share = dict(ranking), weights[name] / limits[name]
         absent = 0.0 if name == "lexical" else min(scores.values(), default=0.0)
-        for key in totals:
-            totals[key] += weights[name] * scores.get(key, absent) / limits[name]
-    return sorted(totals.items(), key=lambda item: -item[1])
+        totals = {key: total + share * scores.get(key, absent) for key, total in totals.items()}
+    return sorted(totals.items(), key=itemgetter(1), reverse=True)
 
 
 def fuse_ranks(

@@ -52,8 +52,10 @@ def cover(question: Iterable[str], text: Iterable[str], weights: Mapping[str, fl
     0.25
     """
     wanted, had = frozenset(question), frozenset(text)
-    total = sum(weights.get(term, 1.0) for term in wanted)
-    return sum(weights.get(term, 1.0) for term in wanted & had) / total if total else 0.0
+    if not (both := wanted & had):
+        return 0.0
+    weigh = weights.get
+    return sum([weigh(term, 1.0) for term in both]) / sum([weigh(term, 1.0) for term in wanted])
 
 
 def resemble(one: Iterable[str], other: Iterable[str], weights: Mapping[str, float]) -> float:

@@ -53,7 +53,8 @@ class Slot:
         kind: ``pattern``, ``gazetteer``, or one that is built in.
         about: What it is, for people.
         ask: The question for it, by language.
-        pattern: Of the kind ``pattern``; its first group, or all of it, is what is kept.
+        pattern: Of the kind ``pattern``; its first group, or all of it, is what is kept. Of the kind
+            ``gazetteer``: any of the ways in Latin letters.
         values: Of the kind ``gazetteer``: each name with the ways of saying it.
     """
 
@@ -144,6 +145,9 @@ def _make(name: str, table: Any) -> Slot:
     values = table.get("values", {})
     if kind == "gazetteer" and not (values and all(isinstance(ways, list) and ways for ways in values.values())):
         raise ValueError("values: expected each name with a list of ways to say it")
+    if kind == "gazetteer":
+        ways = [way for value, others in values.items() for way in (value, *others) if way.isascii()]
+        pattern = _whole_words(*ways) if ways else None
     return Slot(name, str(kind), str(table.get("about", "")), ask, pattern, values)
 
 
@@ -158,6 +162,8 @@ def _find_pattern(slot: Slot, text: str, today: date, is_asked: bool) -> Found |
 def _find_listed(slot: Slot, text: str, today: date, is_asked: bool) -> Found | None:
     """The name whose way of saying it is the longest in the text; short ones count in capitals only."""
     best: Found | None = None
+    if text.isascii() and not (slot.pattern and slot.pattern.search(text)):
+        return None  # as in most texts
     for value, ways in slot.values.items():
         for way in (value, *ways):
             words = _search_way(way, text)
@@ -175,10 +181,10 @@ def _search_way(way: str, text: str) -> str | None:
 
 
 @lru_cache(maxsize=10_000)
-def _whole_words(way: str) -> re.Pattern[str]:
-    is_short = len(way) <= 2  # "us" is a word of its own
-    pattern = rf"(?<![A-Za-z0-9]){re.escape(way.upper() if is_short else way)}(?![A-Za-z0-9])"
-    return re.compile(pattern, 0 if is_short else re.IGNORECASE)
+def _whole_words(*ways: str) -> re.Pattern[str]:
+    """Any of some ways; one of two letters in capitals only: "us" is a word of its own."""
+    said = "|".join(re.escape(way.upper()) if len(way) <= 2 else f"(?i:{re.escape(way)})" for way in ways)
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{said})(?![A-Za-z0-9])")
 
 
 def _find_card(slot: Slot, text: str, today: date, is_asked: bool) -> Found | None:

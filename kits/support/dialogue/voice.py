@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from core.index.column import Filter, valid_at
 from kits.support.answer.compose import Composed, Composer
@@ -16,6 +16,8 @@ from kits.support.config import AnswerConfig
 from kits.support.dialogue.slot import Slot
 from kits.support.reading import Language
 from kits.support.scope.policy import Policy
+
+MOST_HEADINGS = 1_000
 
 
 @dataclass(frozen=True)
@@ -98,5 +100,15 @@ class Voice:
 
     def heading(self, source: str) -> str:
         """The title of a page."""
-        first = next(self.library.index.documents(Filter({"source": source})), None)
-        return split_text(first)[0].split(" > ")[0] if first is not None else ""
+        return self._find_heading(source, self.library.index.version)
+
+    @cached_property
+    def _find_heading(self) -> Callable[[str, tuple[int, int]], str]:
+        """Headings, each looked for once in a version of the index."""
+
+        @lru_cache(MOST_HEADINGS)
+        def find(source: str, version: tuple[int, int]) -> str:
+            first = next(self.library.index.documents(Filter({"source": source})), None)
+            return split_text(first)[0].split(" > ")[0] if first is not None else ""
+
+        return find
