@@ -12,7 +12,7 @@ import argparse
 import csv
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,14 @@ from core.model.latent import fit_latent
 from core.predict.match import LatentMatcher, Matcher, OverlapMatcher, frozen_matcher
 from core.train.match import MatchTexts, fit_matcher
 from kits.support.config import SupportConfig, read_config
+from kits.support.index.follow import read_aloud
 from tests.benchmarks.measuring import SPLIT_SEED, data_folder
 
 WAYS = {"lexical": Fusion(dense_weight=0.0), "dense": Fusion(lexical_weight=0.0), "hybrid": Fusion()}
 DEPTH = 10
 SAMPLES = 1000
 DECAYS = (0.0, 0.25, 0.5, 0.75, 1.0)
+Case = tuple[str, str, str, tuple[str, ...]]
 
 
 def main() -> None:
@@ -55,7 +57,11 @@ def measure_bankfaqs() -> dict[str, Any]:
     texts = MatchTexts([rows[i]["question"] for i in known], answers, right[known])
     tuned = fit_matcher(texts, config, ("full",))
     return compare(
-        answers, [rows[i]["question"] for i in held], [{int(right[i])} for i in held], frozen_matcher(config), tuned
+        [make_document(i, "", answer) for i, answer in enumerate(answers)],
+        [rows[i]["question"] for i in held],
+        [{int(right[i])} for i in held],
+        frozen_matcher(config),
+        tuned,
     )
 
 
@@ -75,14 +81,15 @@ def measure_deepset() -> dict[str, Any]:
         [entry["question"] for entry in entries], [entry["answer"] for entry in entries], np.arange(len(entries))
     )
     tuned = fit_matcher(texts, config, ("full",))
-    shown = [f"{entry['question']}\n{entry['answer']}" for entry in entries]
+    shown = [make_document(i, entry["question"], entry["answer"]) for i, entry in enumerate(entries)]
     return compare(shown, list(wanted), list(wanted.values()), frozen_matcher(config), tuned)
 
 
 def measure_flodial() -> dict[str, Any]:
-    """FloDial: the entry that an agent's turn rests on, from the customer's last turn or from all so far.
+    """FloDial: the text that an agent's turn rests on, from the customer's last turn or from all so far.
 
-    How much earlier turns weigh is chosen on half of the dialogues and judged on the other half.
+    It is put in as a passage, whose vector is that of all its words, or as an entry, whose vector is its
+    question's. How much earlier turns weigh is chosen on half of the dialogues and judged on the other half.
     """
     entries = read_lines("support/flodial/faq.jsonl")
     dialogues = read_lines("support/flodial/dialogues.jsonl")
@@ -92,20 +99,34 @@ def measure_flodial() -> dict[str, Any]:
     names = sorted({case[0] for case in cases})
     chosen = {names[i] for i in np.random.default_rng(SPLIT_SEED).permutation(len(names))[: len(names) // 2]}
     matcher = frozen_matcher(SupportConfig())
-    documents = [f"{entry['question']}\n{entry['answer']}" for entry in entries]
+    whole = [make_document(i, "", f"{entry['question']}\n{entry['answer']}") for i, entry in enumerate(entries)]
+    asked = [make_document(i, entry["question"], entry["answer"]) for i, entry in enumerate(entries)]
+    parts = [[case for case in cases if (case[0] in chosen) is mine] for mine in (True, False)]
+    return {
+        "questions": len(parts[1]),
+        "as_passages": compare_turns(whole, ids, *parts, matcher),
+        "as_entries": compare_turns(asked, ids, *parts, matcher),
+    }
+
+
+def compare_turns(
+    documents: Sequence[Document],
+    ids: Mapping[tuple[str, str], int],
+    development: Sequence[Case],
+    test: Sequence[Case],
+    matcher: Matcher,
+) -> dict[str, Any]:
+    """The last turn alone beside all turns so far, the earlier ones weighing as is best in ``development``."""
     with tempfile.TemporaryDirectory() as folder:
         index = build(Path(folder), documents, matcher)
-        scores: dict[str, Any] = {}
-        for part, mine in (("development", True), ("test", False)):
-            some = [case for case in cases if (case[0] in chosen) is mine]
+        ranks = []
+        for some in (development, test):
             wanted = [{ids[case[1:3]]} for case in some]
             turns = [case[3] for case in some]
-            ranks = {decay: search_turns(index, matcher, turns, wanted, decay) for decay in DECAYS}
-            scores[part] = ranks
-    best = max(DECAYS, key=lambda decay: float((1 / scores["development"][decay]).mean()))
-    alone, context = scores["test"][0.0], scores["test"][best]
+            ranks.append({decay: search_turns(index, matcher, turns, wanted, decay) for decay in DECAYS})
+    best = max(DECAYS, key=lambda decay: float((1 / ranks[0][decay]).mean()))
+    alone, context = ranks[1][0.0], ranks[1][best]
     return {
-        "questions": len(alone),
         "decay_chosen_on_other_dialogues": best,
         "last_turn_alone": score(alone),
         "with_context": score(context),
@@ -142,7 +163,7 @@ def measure_bustm() -> dict[str, Any]:
 
 
 def compare(
-    documents: Sequence[str], questions: Sequence[str], wanted: Sequence[set[int]], frozen: Matcher, tuned: Any
+    documents: Sequence[Document], questions: Sequence[str], wanted: Sequence[set[int]], frozen: Matcher, tuned: Any
 ) -> dict[str, Any]:
     """All ways to search, with intervals; ``tuned`` is what ``fit_matcher`` tried, the kept one first."""
     found: dict[str, Any] = {}
@@ -174,11 +195,17 @@ def compare(
     }
 
 
-def build(folder: Path, documents: Sequence[str], matcher: Matcher) -> Index:
-    """An index of texts with their vectors."""
-    vectors = matcher.embed(list(documents))
+def make_document(number: int, question: str, answer: str) -> Document:
+    """An entry of a FAQ, or a passage where there is no question."""
+    text = f"{question}\n{answer}" if question else answer
+    return Document(str(number), text, {"kind": "faq" if question else "page"})
+
+
+def build(folder: Path, documents: Sequence[Document], matcher: Matcher) -> Index:
+    """An index as an assistant has it."""
+    vectors = matcher.embed([read_aloud(document) for document in documents])
     with open_writer(folder / "index", dimension=matcher.dimension, encoder="benchmark") as writer:
-        writer.put([Document(str(i), text) for i, text in enumerate(documents)], vectors)
+        writer.put(documents, vectors)
         return writer.index
 
 
@@ -191,7 +218,7 @@ def find(index: Index, queries: Sequence[Query], wanted: Sequence[set[int]], fus
     return ranks
 
 
-def find_cases(dialogue: dict[str, Any]) -> list[tuple[str, str, str, tuple[str, ...]]]:
+def find_cases(dialogue: dict[str, Any]) -> list[Case]:
     """Dialogue, flowchart, entry, and what the customer has said so far, for each turn that rests on an entry."""
     cases, said = [], list[str]()
     for turn in dialogue["turns"]:

@@ -35,10 +35,11 @@ TEXTS = (SAMPLE / "train.csv", SAMPLE / "test.csv")
 CUSTOMERS = {1: 0.3, 16: 0.7}  # and the share of the texts that they ask
 WARMING = 64  # texts, so that what is loaded on first use is loaded
 TURNS = 4  # of each conversation
+IDLE_SHARE = 0.05  # of a core
 
 
-def start(assistant: Path, place: Path) -> tuple[subprocess.Popen[str], int, str]:
-    """A server in a process of its own: the process, its port, and a key."""
+def start(assistant: Path, place: Path, processes: int) -> tuple[subprocess.Popen[str], int, str]:
+    """A server of so many processes beside this one: the process that was started, its port, and a key."""
     store = f"sqlite:///{place / 'speed.db'}"
     command = [sys.executable, "-m", "kits.support"]
     key = subprocess.run(
@@ -47,7 +48,7 @@ def start(assistant: Path, place: Path) -> tuple[subprocess.Popen[str], int, str
     ).stdout.strip()  # fmt: skip
     server = subprocess.Popen(
         [*command, "serve", "--assistant", str(assistant), "--store", store, "--set", "serve.port=0",
-         "--set", "serve.max_concurrent=64"],
+         "--set", "serve.max_concurrent=64", "--set", f"serve.processes={processes}"],
         cwd=ROOT, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert server.stderr is not None
@@ -105,9 +106,18 @@ class Customer:
 
 
 def processor_seconds(server: subprocess.Popen[str]) -> float:
-    """What a server has used so far, of all cores together: unlike the time waited, it hardly depends on other load."""
-    fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """What a server and its processes have used of all cores: other load changes it less than the time waited."""
+    own = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in (server.pid, *own)]
+    return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
+
+
+def wait_until_idle(server: subprocess.Popen[str]) -> None:
+    """After its start a server reads ahead in the background; what is measured is how it answers from then on."""
+    before, now = 0.0, processor_seconds(server)
+    while now - before > IDLE_SHARE:
+        time.sleep(1.0)
+        before, now = now, processor_seconds(server)
 
 
 def measure(port: int, key: str, texts: Sequence[str], customers: int, seconds: float) -> dict[str, float]:
@@ -151,13 +161,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--assistant", type=Path, required=True)
     parser.add_argument("--texts", type=Path, action="append", help="a table with a column text; may be repeated")
+    parser.add_argument("--processes", type=int, default=1, help="of the server")
     parser.add_argument("--seconds", type=float, default=20.0, help="at most, for each number of customers")
     options = parser.parse_args()
     texts = read_texts(options.texts or TEXTS)
     with TemporaryDirectory() as place:
-        server, port, key = start(options.assistant, Path(place))
+        server, port, key = start(options.assistant, Path(place), options.processes)
         try:
             measure(port, key, texts[:WARMING], 4, 60)
+            wait_until_idle(server)
             found, begin = [], WARMING
             for customers, share in CUSTOMERS.items():
                 end = begin + int(share * (len(texts) - WARMING))
