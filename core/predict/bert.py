@@ -1,8 +1,8 @@
 """Reads texts with a BERT on a CPU, faster than transformers' own module, which has to be able to do more.
 
 Texts lie in rows without padding; the three projections of attention are one matrix; and weights are laid out
-once as the processor's matrix units want them, where torch would do that again for every batch, which for a few
-short texts takes longer than to multiply. The network and its numbers are those of transformers' ``BertModel``.
+once as the processor's matrix units want them, where torch would do that again for every batch, however few its
+texts. The network and its numbers are those of transformers' ``BertModel``.
 """
 
 from __future__ import annotations
@@ -130,10 +130,14 @@ class FastBert:
 
 
 def _dense(*layers: nn.Linear) -> Dense:
-    """Some linear layers side by side as one, its weights laid out for the processor where torch can do so."""
+    """Some linear layers side by side as one, its weights laid out for the processor where torch can do so.
+
+    It can with operators of ``torch.compile`` that are not public; where they are absent, it multiplies plainly.
+    """
     weight = torch.cat([layer.weight.data for layer in layers])
     bias = torch.cat([layer.bias.data for layer in layers])
-    if weight.dtype is not torch.bfloat16 or not torch._C._has_mkldnn:
+    has_operators = torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    if weight.dtype is not torch.bfloat16 or not has_operators:
         return lambda states: functional.linear(states, weight, bias)
     packed = torch.ops.mkldnn._reorder_linear_weight(weight, None)
     multiply = torch.ops.mkldnn._linear_pointwise

@@ -106,7 +106,7 @@ class Batcher(Generic[Row, Result]):
             self._answered, self._took = len(requests), time.perf_counter() - started
 
     async def _gather(self) -> None:
-        """While as many are answered together as were before, and more keep coming, let them come."""
+        """Let more come as long as they keep coming, until there are as many as were answered together before."""
         end = time.perf_counter() + MOST_GATHERING * self._took
         seen = 0
         while seen < len(self._queue) < self._answered and time.perf_counter() < end and not self._is_closing:

@@ -112,10 +112,7 @@ def run_server(
     """
     server = make_server(app, settings, on_stop, goes_on, shares)
     try:
-        # Requests are answered side by side and their matrices are small: BLAS's threads would only wait for each
-        # other, and do so by spinning, which takes the cores from whoever has something to do.
-        with threadpool_limits(1, "blas"):
-            server.run([listener])
+        server.run([listener])
     except SystemExit as error:
         raise ServeError("the server could not start; the log says why") from error
 
@@ -156,6 +153,15 @@ class GracefulServer(uvicorn.Server):
         super().__init__(config)
         self._on_stop, self._goes_on, self._shares = on_stop, goes_on, shares
         self._taking: list[asyncio.Task[None]] = []
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """As the base does, without threads inside of a matrix product.
+
+        Requests are answered side by side and their matrices are small: BLAS's threads would only wait for each
+        other, and do so by spinning, which takes the cores from whoever has something to do.
+        """
+        with threadpool_limits(1, "blas"):
+            super().run(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As the base does; but where several processes share an address, each takes its share of the connections."""

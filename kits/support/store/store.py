@@ -233,18 +233,22 @@ class Store:
 
     def _put_turns(self, connection: Connection, exchanges: Sequence[Exchange]) -> list[int | None]:
         """What customers said and were answered, each answer behind its question; the numbers of the answers."""
-        said = [(exchange, turn) for exchange in exchanges for turn in _turns_of(exchange)]
-        if not said:
+        if not exchanges:
             return []
-        rows = [{"tenant": self.tenant, "conversation": one.conversation.id, "at": one.at} | turn for one, turn in said]
+        rows = [
+            {"tenant": self.tenant, "conversation": exchange.conversation.id, "at": exchange.at} | turn
+            for exchange in exchanges
+            for turn in _turns_of(exchange)
+        ]
         put = insert(turns).returning(turns.c.number, sort_by_parameter_order=True)
-        numbers = connection.execute(put, rows).scalars().all()
-        found: dict[int, int] = {}
-        for (exchange, turn), number in zip(said, numbers, strict=True):
-            if turn["speaker"] == "assistant":
-                found[id(exchange)] = number
-                self._announce(connection, exchange, number)
-        return [found.get(id(exchange)) for exchange in exchanges]
+        numbers = iter(connection.execute(put, rows).scalars().all())
+        answers: list[int | None] = []
+        for exchange in exchanges:
+            next(numbers)  # the customer's
+            answers.append(None if exchange.reply.action is None else next(numbers))
+            if answers[-1] is not None:
+                self._announce(connection, exchange, answers[-1])
+        return answers
 
     def _announce(self, connection: Connection, exchange: Exchange, number: int) -> None:
         """Put an answer before those whom it concerns: the desk, where it hands over, and its channel."""
