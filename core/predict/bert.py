@@ -1,6 +1,6 @@
 """Reads texts with a BERT on a CPU, faster than transformers' own module, which has to be able to do more.
 
-Texts lie in rows without padding; the three projections of attention are one matrix; and weights are laid out
+Texts lie one after the other without padding; the three projections of attention are one matrix; and weights are laid out
 once as the processor's matrix units want them, where torch would do that again for every batch, however few its
 texts. The network and its numbers are those of transformers' ``BertModel``.
 """
@@ -19,7 +19,7 @@ from torch.nn import functional
 from transformers import BertModel
 
 from core.data.batch import Tokens
-from core.predict.pack import Packed, cut_batches, pack, usual_shapes
+from core.predict.pack import Packed, cut_batches, pack, usual_numbers
 from core.predict.parallel import map_batches
 
 Dense = Callable[[Tensor], Tensor]
@@ -94,39 +94,43 @@ class FastBert:
         Yields:
             How many tokens of no meaning were read, after each batch.
         """
-        for rows, width in usual_shapes():
-            nothing = np.zeros((rows, width), dtype=np.int64)
-            owners = np.repeat(np.arange(rows), width).reshape(rows, width)
+        for count in usual_numbers():
+            nothing = Tokens(np.zeros(count, np.int32), np.zeros(count, np.uint8), np.arange(count + 1))
             with torch.inference_mode():
-                self._pool(Packed(nothing, nothing, nothing, owners), np.full(rows, width))
-            yield rows * width
+                self._pool(pack(nothing, np.arange(count), 0), np.ones(count, np.int64))
+            yield count
 
     def _pool(self, packed: Packed, lengths: NDArray[np.int64]) -> Tensor:
         """The means of the texts' states ``(texts, hidden)`` float32."""
-        owners = torch.from_numpy(packed.owners)
+        owners, rows, places = (torch.from_numpy(array) for array in (packed.owners, packed.rows, packed.places))
+        seen = torch.from_numpy(packed.seen)
+        own = seen[:, None, :, None] == seen[:, None, None, :]  # (rows, 1, width, width)
+        mask = torch.zeros(own.shape).masked_fill_(~own, -torch.inf)
         states = self._look_up(*(torch.from_numpy(array) for array in (packed.ids, packed.types, packed.positions)))
-        own = owners[:, None, :, None] == owners[:, None, None, :]  # (rows, 1, width, width)
-        mask = torch.zeros(own.shape, dtype=states.dtype).masked_fill_(~own, -torch.inf)
         for layer in self._layers:
-            states = layer.after_attention(layer.combine(self._attend(layer.project(states), mask)) + states)
+            attended = self._attend(layer.project(states), rows, mask, places)
+            states = layer.after_attention(layer.combine(attended) + states)
             states = layer.after_all(layer.narrow(self._activate(layer.widen(states))) + states)
-        flat = states.float().flatten(0, 1)
-        sums = torch.zeros(len(lengths) + 1, flat.shape[1]).index_add_(0, owners.flatten(), flat)[:-1]
+        sums = torch.zeros(len(lengths) + 1, states.shape[1]).index_add_(0, owners, states.float())[:-1]
         return sums / torch.from_numpy(lengths)[:, None].clamp(min=1)
 
     def _look_up(self, ids: Tensor, types: Tensor, positions: Tensor) -> Tensor:
-        """What the first layer reads, ``(rows, width, hidden)``."""
+        """What the first layer reads, ``(tokens, hidden)``."""
         tables = self._tables
         found = tables.word_embeddings(ids) + tables.token_type_embeddings(types)
         states: Tensor = tables.LayerNorm(found + tables.position_embeddings(positions))
         return states
 
-    def _attend(self, projected: Tensor, mask: Tensor) -> Tensor:
-        """What each token sees of its own text, ``(rows, width, hidden)``, by ``(rows, width, 3 * hidden)``."""
-        rows, width, _ = projected.shape
-        queries, keys, values = projected.view(rows, width, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
+    def _attend(self, projected: Tensor, rows: Tensor, mask: Tensor, places: Tensor) -> Tensor:
+        """What each token sees of its own text, ``(tokens, hidden)``, by ``(tokens, 3 * hidden)``.
+
+        In float32, which takes a CPU no longer for so few tokens, and is more exact.
+        """
+        count, width = rows.shape
+        inside = projected.index_select(0, rows.flatten()).float().view(count, width, 3, self._heads, -1)
+        queries, keys, values = inside.permute(2, 0, 3, 1, 4)
         seen = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
-        return seen.transpose(1, 2).reshape(rows, width, -1)
+        return seen.transpose(1, 2).to(projected.dtype).reshape(count * width, -1).index_select(0, places)
 
 
 def _dense(*layers: nn.Linear) -> Dense:

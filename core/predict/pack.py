@@ -1,4 +1,4 @@
-"""Puts texts into rows without padding: several short ones lie in one row, and each sees its own tokens only.
+"""Puts texts one after the other without padding, and tells attention which tokens see each other.
 
 On a CPU the time of an encoder is that of its tokens, padded or not, and texts that happen to arrive
 together are of any length.
@@ -18,60 +18,80 @@ from numpy.typing import NDArray
 from core.data.batch import Tokens
 
 MOST_TOKENS = 1024  # of a batch: so many stay in a core's caches
-ROW_TOKENS = 128  # attention looks at each pair of tokens in a row: longer ones cost more than they save
-WIDTH_STEP = 16  # a CPU's kernels are compiled for each number of tokens, and kept
+ROW_TOKENS = 32  # attention looks at each pair of tokens in a row: longer ones cost more than they save
+FINE_STEP, COARSE_STEP, MOST_FINE = 16, 64, 256  # a CPU's kernels are compiled for each number of tokens, and kept
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Texts in rows.
+    """Texts one after the other, filled up to a usual number of tokens, and rows in which their tokens see each other.
 
     Attributes:
-        ids: ``(rows, width)`` int64.
-        types: ``(rows, width)`` int64: 0 for the first text of a pair, 1 for the second.
-        positions: ``(rows, width)`` int64: of a token in its own text.
-        owners: ``(rows, width)`` int64: the number of its text; for padding the number of texts.
+        ids: ``(tokens,)`` int64.
+        types: ``(tokens,)`` int64: 0 for the first text of a pair, 1 for the second.
+        positions: ``(tokens,)`` int64: of a token in its own text.
+        owners: ``(tokens,)`` int64: the number of its text; for what fills up the number of texts.
+        rows: ``(rows, width)`` int64: the token at each place; 0 where there is none.
+        seen: ``(rows, width)`` int64: the owner of the token at each place; the number of texts where there is none.
+        places: ``(tokens,)`` int64: where in the flattened rows a token is; 0 for what fills up.
     """
 
     ids: NDArray[np.int64]
     types: NDArray[np.int64]
     positions: NDArray[np.int64]
     owners: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    seen: NDArray[np.int64]
+    places: NDArray[np.int64]
 
 
 def pack(tokens: Tokens, chosen: NDArray[np.int64], pad_id: int) -> Packed:
-    """Put some texts into rows of about equal length: the longest first, each where there is most room.
+    """Put some texts one after the other, and into rows of about equal length for attention.
+
+    The longest goes into a row first, each where there is most room.
 
     Args:
         tokens: All texts.
         chosen: ``(texts,)`` positions of those that are packed; ``owners`` counts in their order.
-        pad_id: Fills the rows up.
+        pad_id: Fills up.
     """
     lengths = tokens.lengths[chosen]
     count = max(1, -(-int(lengths.sum()) // max(ROW_TOKENS, int(lengths.max()))))
     filled = np.zeros(count, dtype=np.int64)
-    places = np.zeros((len(chosen), 2), dtype=np.int64)  # row, first column
+    begins = np.zeros((len(chosen), 2), dtype=np.int64)  # row, first column
     for text in np.argsort(-lengths, kind="stable"):
         row = int(filled.argmin())
-        places[text] = row, filled[row]
+        begins[text] = row, filled[row]
         filled[row] += lengths[text]
-    width = max(1, -(-int(filled.max()) // WIDTH_STEP)) * WIDTH_STEP
+    width = max(1, int(filled.max()))
     texts = np.repeat(np.arange(len(chosen)), lengths)
-    inside = np.arange(len(texts)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    real = len(texts)
+    inside = np.arange(real) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     source = np.repeat(tokens.offsets[chosen], lengths) + inside
-    where = places[texts, 0], places[texts, 1] + inside
-    packed = Packed(*(np.full((count, width), fill, dtype=np.int64) for fill in (pad_id, 0, 0, len(chosen))))
-    packed.ids[where], packed.types[where] = tokens.ids[source], tokens.types[source]
-    packed.positions[where], packed.owners[where] = inside, texts
-    return packed
+    ids, types, positions, owners, places = (
+        np.full(round_up(real), fill, dtype=np.int64) for fill in (pad_id, 0, 0, len(chosen), 0)
+    )
+    ids[:real], types[:real], positions[:real], owners[:real] = tokens.ids[source], tokens.types[source], inside, texts
+    places[:real] = begins[texts, 0] * width + begins[texts, 1] + inside
+    rows, seen = (np.full(count * width, fill, dtype=np.int64) for fill in (0, len(chosen)))
+    rows[places[:real]], seen[places[:real]] = np.arange(real), texts
+    return Packed(ids, types, positions, owners, rows.reshape(count, width), seen.reshape(count, width), places)
 
 
-def usual_shapes() -> Iterator[tuple[int, int]]:
-    """The rows and the width of every batch of short texts, the small ones first."""
-    for rows in range(1, MOST_TOKENS // ROW_TOKENS + 1):
-        least = WIDTH_STEP if rows == 1 else ROW_TOKENS // 2 + WIDTH_STEP
-        for width in range(least, ROW_TOKENS + WIDTH_STEP + 1, WIDTH_STEP):
-            yield rows, width
+def round_up(tokens: int) -> int:
+    """The next usual number of tokens.
+
+    >>> [round_up(tokens) for tokens in (1, 16, 17, 250, 257)]
+    [16, 16, 32, 256, 320]
+    """
+    step = FINE_STEP if tokens <= MOST_FINE else COARSE_STEP
+    return max(1, -(-tokens // step)) * step
+
+
+def usual_numbers() -> Iterator[int]:
+    """How many tokens the batches of short texts have once they are filled up, the small ones first."""
+    yield from range(FINE_STEP, MOST_FINE, FINE_STEP)
+    yield from range(MOST_FINE, MOST_TOKENS + 1, COARSE_STEP)
 
 
 def cut_batches(lengths: NDArray[np.int64], batch_size: int, threads: int) -> Iterator[NDArray[np.int64]]:

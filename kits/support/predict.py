@@ -82,8 +82,12 @@ class Reader:
         """Of the vectors that ``embed`` makes."""
         return self.scope.matcher.dimension
 
-    def read(self, texts: Sequence[str]) -> list[Understanding]:
+    def read(self, texts: Sequence[str], *, may_ask_two: bool = True) -> list[Understanding]:
         """What each text asks for, in the order of ``texts``.
+
+        Args:
+            texts: What customers wrote.
+            may_ask_two: Whether a text may ask for two things at once; else its parts are not looked at.
 
         Raises:
             DataError: A text is no string.
@@ -91,7 +95,8 @@ class Reader:
         check_texts(texts)
         if not texts:
             return []
-        parts = [cut_parts(text) if self.scope.facts.both_from <= 1 else [] for text in texts]
+        is_cut = may_ask_two and self.scope.facts.both_from <= 1
+        parts = [cut_parts(text) if is_cut else [] for text in texts]
         everything = [(text, None) for text in (*texts, *(part for cut in parts for part in cut))]
         chances, near = self._ask_witnesses(everything, texts)
         judged = self.scope.facts.judge.judge(self._task.labels, chances[: len(texts)], near)

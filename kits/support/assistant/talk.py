@@ -231,7 +231,8 @@ class Assistant:
         ]
         turns = [take_turn(state, one, spoken.voice) for state, one in zip(states, heard, strict=True)]
         open_ones = [number for number, turn in enumerate(turns) if turn is None]
-        joined = spoken.reader.read([_join(states[number].question, heard[number].text) for number in open_ones])
+        both = [_join(states[number].question, heard[number].text) for number in open_ones]
+        joined = spoken.reader.read(both, may_ask_two=False)  # what was asked before has been answered
         for number, read in zip(open_ones, joined, strict=True):
             turns[number] = take_turn(states[number], replace(heard[number], joined=read), spoken.voice)
         return [

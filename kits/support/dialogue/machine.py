@@ -36,6 +36,7 @@ SURE_SMALL_TALK = 0.6
 SURE_CARRIED = 0.8  # words that say of themselves that they go on, as a witness for the topic
 MOST_QUESTION_CHARACTERS = 400
 LEAST_TERMS, SURE_OF_A_WORD = 2, 0.95
+LIKELIEST = 2  # meanings of words that are unsure alone
 Turn = tuple[State, Reply]
 
 
@@ -126,7 +127,8 @@ def _find_topic(
     if alone.intents[0] in voice.person_intents and _may_be_nothing(alone, voice):
         alone = Topic((OUT_OF_SCOPE,), alone.outside, alone.outside, alone.ranked)
     is_sure = _is_sure(alone, voice)
-    if not heard.has_before or (is_sure and (not is_carrying or _is_light(alone, voice))):
+    says_enough = _is_light(alone, voice) if is_carrying and is_sure else not is_carrying and (is_sure or alone.is_outside)
+    if not heard.has_before or says_enough:
         return alone, evidence
     if heard.joined is None:
         return None
@@ -138,7 +140,7 @@ def _find_topic(
         if not is_sure or alone.confidence <= carried or set(alone.intents) & set(state.topic):
             either = max(carried, joined.either)
             return replace(joined, intents=state.topic, confidence=carried, either=either), together
-    if not alone.is_outside and not is_sure and _is_sure(joined, voice):
+    if not alone.is_outside and not is_sure and _is_sure(joined, voice) and _may_mean(alone, joined):
         return joined, together
     return alone, evidence
 
@@ -258,6 +260,11 @@ def _may_be_nothing(topic: Topic, voice: Voice) -> bool:
     """Whether to decline costs less than to call a person whom perhaps nobody asked for: it names that way, too."""
     policy = voice.policy
     return (1.0 - topic.outside) * policy.cost_clarify < (1.0 - topic.confidence) * policy.cost_handoff
+
+
+def _may_mean(alone: Topic, joined: Topic) -> bool:
+    """Whether what the words mean with those before is likely without them, too: else they are about something new."""
+    return joined.intents[0] in [intent for intent, _ in alone.ranked[:LIKELIEST]]
 
 
 def _is_vague(heard: Heard, topic: Topic, voice: Voice) -> bool:

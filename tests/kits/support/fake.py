@@ -58,7 +58,7 @@ class FakeReader:
         self.config = settings or SupportConfig()
         self.policy = Policy.of(self.config.policy)
 
-    def read(self, texts: Sequence[str]) -> list[Understanding]:
+    def read(self, texts: Sequence[str], *, may_ask_two: bool = True) -> list[Understanding]:
         return [_read(text) for text in texts]
 
     def warm(self) -> Iterator[int]:
