@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from core.errors import DataError
 
@@ -75,6 +76,12 @@ def decode_document(line: bytes) -> Document:
     """
     record = json.loads(line)
     return Document(record["id"], record["text"], record["metadata"])
+
+
+@lru_cache(maxsize=10_000)
+def recall_document(line: bytes) -> Document:
+    """As ``decode_document``; what is found is found again, and is one and the same document then."""
+    return decode_document(line)
 
 
 def _to_json(value: object) -> str:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from core.index.column import Filter
 from core.index.dense import DensePart, search_dense, unit_vectors
-from core.index.document import Document
+from core.index.document import Document, recall_document
 from core.index.lexical import LexicalPart, search_lexical
 from core.index.view import View
 
@@ -155,7 +155,7 @@ def _make_hits(view: View, rankings: Mapping[str, Ranking]) -> list[Hit]:
     last = list(rankings.values())[-1] if rankings else []
     return [
         Hit(
-            view.parts[part].segment.records.document(row),
+            recall_document(view.parts[part].segment.records.line(row)),
             score,
             {name: Place(*own[part, row]) for name, own in places.items() if (part, row) in own},
         )

@@ -19,7 +19,7 @@ from core.data.batch import Tokens
 
 MOST_TOKENS = 1024  # of a batch: so many stay in a core's caches
 ROW_TOKENS = 32  # attention looks at each pair of tokens in a row: longer ones cost more than they save
-FINE_STEP, COARSE_STEP, MOST_FINE = 16, 64, 256  # a CPU's kernels are compiled for each number of tokens, and kept
+FINE_STEP, COARSE_STEP, MOST_FINE = 8, 64, 256  # a CPU's kernels are compiled for each number of tokens, and kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def round_up(tokens: int) -> int:
     """The next usual number of tokens.
 
     >>> [round_up(tokens) for tokens in (1, 16, 17, 250, 257)]
-    [16, 16, 32, 256, 320]
+    [8, 16, 24, 256, 320]
     """
     step = FINE_STEP if tokens <= MOST_FINE else COARSE_STEP
     return max(1, -(-tokens // step)) * step

@@ -24,10 +24,18 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
         connection.execute(_statement(connection.dialect.name, table, tuple(rows[0])), rows)
 
 
-def insert_absent(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
-    """Insert a row unless one with its primary key is there; whether it was."""
-    statement = _INSERTS[connection.dialect.name](table).values(row).on_conflict_do_nothing()
-    return connection.execute(statement.returning(*table.primary_key)).first() is not None
+def insert_absent(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> set[tuple[Any, ...]]:
+    """Insert rows, but none whose primary key is there already; the primary keys of those that were inserted.
+
+    Args:
+        connection: Inside a writing transaction.
+        table: Its primary key decides.
+        rows: All with the same columns.
+    """
+    if not rows:
+        return set()
+    found = connection.execute(_absent_insert(connection.dialect.name, table), rows)
+    return {tuple(row) for row in found}
 
 
 @lru_cache(maxsize=64)
@@ -36,6 +44,11 @@ def _statement(dialect: str, table: Table, columns: tuple[str, ...]) -> Any:
     statement = _INSERTS[dialect](table)
     rest = {name: statement.excluded[name] for name in columns if name not in keys}
     return statement.on_conflict_do_update(index_elements=keys, set_=rest)
+
+
+@lru_cache(maxsize=64)
+def _absent_insert(dialect: str, table: Table) -> Any:
+    return _INSERTS[dialect](table).on_conflict_do_nothing().returning(*table.primary_key)
 
 
 def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

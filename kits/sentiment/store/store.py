@@ -241,7 +241,7 @@ def save_dead(connection: Connection, letters: Sequence[DeadLetter]) -> None:
 
 def move_feed(connection: Connection, progress: FeedProgress) -> None:
     """Note how far a feed was read."""
-    insert_absent(connection, feeds, {"name": progress.name, "address": progress.address})
+    insert_absent(connection, feeds, [{"name": progress.name, "address": progress.address}])
     values: Values = {
         "address": progress.address,
         "cursor": progress.cursor,

@@ -148,10 +148,14 @@ class Library:
         return Evidence(question, terms, weights, tuple(matches), vector)
 
     def _cosines(self, hits: Sequence[Hit], vector: NDArray[np.float32] | None) -> list[float]:
-        if vector is None or not hits:
+        """Of the question and each hit; only what was not found by its vector is looked up."""
+        if vector is None:
             return [0.0] * len(hits)
-        found = self.index.vectors([hit.document.id for hit in hits]) @ vector
-        return [float(value) for value in found]
+        cosines = {hit.document.id: hit.places["dense"].score for hit in hits if "dense" in hit.places}
+        others = [hit.document.id for hit in hits if hit.document.id not in cosines]
+        if others:
+            cosines |= dict(zip(others, (self.index.vectors(others) @ vector).tolist(), strict=True))
+        return [cosines[hit.document.id] for hit in hits]
 
 
 def split_text(document: Document) -> tuple[str, str]:

@@ -175,7 +175,7 @@ class Shelf:
     def _next(self, connection: Connection) -> int:
         """The next number; whoever else wants one waits until this change is kept, so none is ever skipped."""
         key = {"tenant": self.store.tenant, "language": self.language}
-        insert_absent(connection, changes, {**key, "last": 0})
+        insert_absent(connection, changes, [{**key, "last": 0}])
         mine = (changes.c.tenant == self.store.tenant) & (changes.c.language == self.language)
         connection.execute(update(changes).where(mine).values(last=changes.c.last + 1))
         return int(connection.execute(select(changes.c.last).where(mine)).scalar_one())

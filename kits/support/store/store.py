@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, insert, select, update
 
 from core.errors import DataError, StoreError
 from core.store.database import migrate, open_database, reading, show_address, transaction
@@ -20,6 +20,17 @@ from kits.support.store.schema import conversations, feedback, handovers, inbox,
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 DELETED_AT_ONCE = 200
+Fate = Literal["kept", "known", "lost"]
+# Locked until they are changed, always in the same order: two processes never wait for each other.
+_VERSIONS = (
+    select(conversations.c.id, conversations.c.version)
+    .where(conversations.c.tenant == bindparam("tenant"), conversations.c.id.in_(bindparam("names", expanding=True)))
+    .order_by(conversations.c.id)
+    .with_for_update()
+)
+_CHANGE = update(conversations).where(
+    conversations.c.tenant == bindparam("of"), conversations.c.id == bindparam("name")
+)
 
 
 class Overtaken(StoreError):
@@ -125,7 +136,7 @@ class Store:
             it was read is not, and must be answered anew.
         """
         with transaction(self.engine) as connection:
-            fates = [self._change(connection, exchange) for exchange in exchanges]
+            fates = self._change(connection, exchanges)
             spoken = [exchange for exchange, fate in zip(exchanges, fates, strict=True) if fate == "kept"]
             numbers = iter(self._put_turns(connection, spoken))
             return [(next(numbers) if fate == "kept" else None, fate != "lost") for fate in fates]
@@ -220,16 +231,41 @@ class Store:
     def _select(self) -> Any:
         return select(conversations).where(conversations.c.tenant == self.tenant)
 
-    def _change(self, connection: Connection, exchange: Exchange) -> Literal["kept", "known", "lost"]:
-        """Change the conversation, if its message was not kept before and nobody else has changed it since."""
-        before = exchange.conversation
-        if exchange.message is not None and self._find_message(connection, before.id, exchange.message) is not None:
-            return "known"
-        owner = "person" if exchange.reply.action == "hand_over" else before.owner
-        changed = {
-            "owner": owner, "state": exchange.state.to_json(), "version": before.version + 1, "last_at": exchange.at
-        }  # fmt: skip
-        return "kept" if self._write(connection, before, changed, exchange.at) else "lost"
+    def _change(self, connection: Connection, exchanges: Sequence[Exchange]) -> list[Fate]:
+        """Change each conversation, if its message was not kept before and nobody else has changed it since."""
+        fates: dict[str, Fate] = {}
+        begun, going_on = [], []
+        for exchange in exchanges:
+            before = exchange.conversation
+            if exchange.message is not None and self._find_message(connection, before.id, exchange.message) is not None:
+                fates[before.id] = "known"
+                continue
+            (going_on if before.version else begun).append(exchange)
+        kept = self._begin(connection, begun) | self._go_on(connection, going_on)
+        return [fates.get(e.conversation.id, "kept" if e.conversation.id in kept else "lost") for e in exchanges]
+
+    def _begin(self, connection: Connection, exchanges: Sequence[Exchange]) -> set[str]:
+        """Keep conversations that are new, unless another process was faster; the names of those that were."""
+        rows = []
+        for exchange in exchanges:
+            before = exchange.conversation
+            made = {"user": before.user, "channel": before.channel, "customer": before.customer}
+            key = {"tenant": self.tenant, "id": before.id}
+            rows.append(key | made | {"opened_at": exchange.at} | _changed(exchange))
+        return {name for _, name in insert_absent(connection, conversations, rows)}
+
+    def _go_on(self, connection: Connection, exchanges: Sequence[Exchange]) -> set[str]:
+        """Change conversations that still are as they were read; their names."""
+        if not exchanges:
+            return set()
+        names = [exchange.conversation.id for exchange in exchanges]
+        found = connection.execute(_VERSIONS, {"tenant": self.tenant, "names": names})
+        versions = {row.id: row.version for row in found}
+        same = [e for e in exchanges if versions.get(e.conversation.id) == e.conversation.version]
+        if same:
+            rows = [{"of": self.tenant, "name": e.conversation.id} | _changed(e) for e in same]
+            connection.execute(_CHANGE, rows)
+        return {exchange.conversation.id for exchange in same}
 
     def _put_turns(self, connection: Connection, exchanges: Sequence[Exchange]) -> list[int | None]:
         """What customers said and were answered, each answer behind its question; the numbers of the answers."""
@@ -264,24 +300,6 @@ class Store:
         if channel in self.outgoing and conversation.startswith(f"{channel}:"):
             put_out(connection, self.tenant, channel, conversation, {"turn": turn}, at)
 
-    def _write(
-        self, connection: Connection, before: Conversation, changed: Mapping[str, Any], at: datetime
-    ) -> bool:
-        """Whether the conversation is still the one that was read, and now is changed."""
-        if before.version == 0:
-            made = {"user": before.user, "channel": before.channel, "customer": before.customer, "opened_at": at}
-            return insert_absent(connection, conversations, {"tenant": self.tenant, "id": before.id, **made, **changed})
-        done = connection.execute(
-            update(conversations)
-            .where(
-                conversations.c.tenant == self.tenant,
-                conversations.c.id == before.id,
-                conversations.c.version == before.version,
-            )
-            .values(**changed)
-        )
-        return done.rowcount == 1
-
     def _delete(self, connection: Connection, condition: Any, most: int | None = None) -> int:
         ids = [row.id for row in connection.execute(select(conversations.c.id).where(condition).limit(most))]
         if ids:
@@ -290,6 +308,15 @@ class Store:
             sent = (outbox.c.tenant == self.tenant) & outbox.c.conversation.in_(ids)
             connection.execute(delete(outbox).where(sent))
         return len(ids)
+
+
+def _changed(exchange: Exchange) -> dict[str, Any]:
+    """What a turn changes of its conversation."""
+    before = exchange.conversation
+    return {
+        "owner": "person" if exchange.reply.action == "hand_over" else before.owner,
+        "state": exchange.state.to_json(), "version": before.version + 1, "last_at": exchange.at,
+    }  # fmt: skip
 
 
 def _conversation(row: Row[Any]) -> Conversation:

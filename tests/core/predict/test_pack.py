@@ -1,4 +1,4 @@
-"""Texts in rows and batches: each token once, in the row of its text."""
+"""Texts one after the other, and the rows in which their tokens see each other: each token once."""
 
 from __future__ import annotations
 
@@ -7,23 +7,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.data.batch import Tokens
-from core.predict.pack import MOST_TOKENS, ROW_TOKENS, WIDTH_STEP, cut_batches, pack
+from core.predict.pack import COARSE_STEP, MOST_TOKENS, ROW_TOKENS, cut_batches, pack, round_up, usual_numbers
 
 
 @given(st.lists(st.integers(1, 200), min_size=1, max_size=40))
-def test_every_token_lies_once_in_the_row_of_its_text(lengths: list[int]) -> None:
+def test_every_token_lies_once_behind_those_of_its_text_and_sees_them(lengths: list[int]) -> None:
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     ids = np.arange(1, offsets[-1] + 1, dtype=np.int32)
     tokens = Tokens(ids, np.zeros(len(ids), np.uint8), offsets)
     packed = pack(tokens, np.arange(len(lengths)), pad_id=0)
-    assert sorted(packed.ids[packed.ids > 0].tolist()) == ids.tolist()
-    assert packed.ids.shape[1] <= 2 * max(ROW_TOKENS, *lengths) + WIDTH_STEP
-    for text, length in enumerate(lengths):
-        rows, columns = np.nonzero(packed.owners == text)
-        assert (len(rows), len(set(rows.tolist()))) == (length, 1)
-        assert packed.ids[rows, columns].tolist() == ids[offsets[text] : offsets[text + 1]].tolist()
-        assert packed.positions[rows, columns].tolist() == list(range(length))
+    assert packed.ids.tolist() == ids.tolist() + [0] * (len(packed.ids) - len(ids))
     assert ((packed.owners == len(lengths)) == (packed.ids == 0)).all()
+    assert packed.rows.shape[1] <= 2 * max(ROW_TOKENS, *lengths)
+    for text, length in enumerate(lengths):
+        own = np.flatnonzero(packed.owners == text)
+        assert packed.positions[own].tolist() == list(range(length))
+        rows, columns = np.nonzero(packed.seen == text)
+        assert (len(rows), len(set(rows.tolist()))) == (length, 1)
+        assert packed.rows[rows, columns].tolist() == own.tolist()
+        assert packed.rows.flatten()[packed.places[own]].tolist() == own.tolist()
+
+
+def test_batches_of_short_texts_have_few_numbers_of_tokens() -> None:
+    usual = list(usual_numbers())
+    assert usual == sorted(set(usual))
+    assert {round_up(tokens) for tokens in range(1, MOST_TOKENS + 1)} == set(usual)
+    assert round_up(MOST_TOKENS + 1) == MOST_TOKENS + COARSE_STEP
 
 
 @given(st.lists(st.integers(1, 900), min_size=1, max_size=60), st.integers(1, 40), st.integers(1, 3))

@@ -29,8 +29,8 @@ def test_rows_are_inserted_or_replaced_in_the_columns_they_have(database: str) -
         upsert(connection, TABLE, rows)
         upsert(connection, TABLE, [{"name": "b", "copies": 3}, {"name": "c", "copies": 4}])
         upsert(connection, TABLE, [])
-        assert not insert_absent(connection, TABLE, {"name": "a", "copies": 9})
-        assert insert_absent(connection, TABLE, {"name": "d", "copies": 5})
+        assert not insert_absent(connection, TABLE, [])
+        assert insert_absent(connection, TABLE, [{"name": "a", "copies": 9}, {"name": "d", "copies": 5}]) == {("d",)}
     with reading(engine) as connection:
         found = connection.execute(select(TABLE.c.name, TABLE.c.copies, TABLE.c.topics).order_by(TABLE.c.name)).all()
     assert found == [("a", 1, {"x": 0.5}), ("b", 3, {}), ("c", 4, None), ("d", 5, None)]

@@ -64,14 +64,24 @@ def test_words_before_are_read_only_where_the_words_alone_do_not_decide(
     seen: list[str] = []
     read = reader.read
 
-    def note(texts: Sequence[str]) -> list[Understanding]:
+    def note(texts: Sequence[str], *, may_ask_two: bool = True) -> list[Understanding]:
         seen.extend(texts)
-        return read(texts)
+        return read(texts, may_ask_two=may_ask_two)
 
     monkeypatch.setattr(reader, "read", note)
     said = ("What is the limit for card payments?", "I lost my card ending 4417", "and for business accounts?")
     talk(assistant, *said)
     assert seen == [*said, f"{said[1]} {said[2]}"]
+    seen.clear()
+    said = ("I lost my card ending 4417", "tell me a joke")
+    talk(assistant, *said, name="c2")
+    assert seen == list(said), "what is served nowhere is so after any words"
+
+
+def test_unsure_words_about_something_new_are_not_taken_for_what_was_asked_before(assistant: Assistant) -> None:
+    first, second = talk(assistant, "How do I close my account?", "grey paper everywhere around")
+    assert first.intents == ("account_close",)
+    assert second.action in ("clarify", "hand_over"), "the words alone do not allow for closing an account"
 
 
 def test_next_topic_is_for_the_customer_s_own_audience_again(assistant: Assistant) -> None:
