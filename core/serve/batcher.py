@@ -1,8 +1,8 @@
 """Scores what several callers ask for at once in one batch, on a thread of its own, with a bounded queue.
 
 A lone request is answered at once. While one batch is worked on, the next one gathers; and callers who
-were answered together and come back together are let in together: begun with the first of them, a batch
-of one would make all the others wait for it.
+were answered and come back at once are let in, too: begun without them, the next batch would make them wait
+for it, and two half batches take longer than one.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Batcher(Generic[Row, Result]):
         self._queue: deque[_Request[Row, Result]] = deque()
         self._waiting_rows = 0
         self._rows_per_second = 100.0
-        self._answered, self._took = 0, 0.0  # requests of the batch before, and its seconds
+        self._expected, self._took = 0, 0.0  # who was answered or waiting when the batch before ended; its seconds
         self._filled = asyncio.Event()
         self._is_closing = False
 
@@ -103,13 +103,13 @@ class Batcher(Generic[Row, Result]):
             requests = self._take()
             started = time.perf_counter()
             await self._answer(requests)
-            self._answered, self._took = len(requests), time.perf_counter() - started
+            self._expected, self._took = len(requests) + len(self._queue), time.perf_counter() - started
 
     async def _gather(self) -> None:
-        """Let more come as long as they keep coming, until there are as many as were answered together before."""
+        """Let more come as long as they keep coming, until all are there who were answered, or waited meanwhile."""
         end = time.perf_counter() + MOST_GATHERING * self._took
         seen = 0
-        while seen < len(self._queue) < self._answered and time.perf_counter() < end and not self._is_closing:
+        while seen < len(self._queue) < self._expected and time.perf_counter() < end and not self._is_closing:
             seen = len(self._queue)
             await asyncio.sleep(GATHER_SECONDS)
 

@@ -96,6 +96,25 @@ def test_callers_who_come_back_together_are_let_in_together() -> None:
     assert work.batches == [[0], [1, 2, 3], [4, 5, 6], [7]]
 
 
+def test_callers_who_come_back_at_once_join_those_who_waited() -> None:
+    """Else two halves would take turns, and each would wait for the other."""
+    work = Work()
+
+    async def body(batcher: Batcher[int, int]) -> None:
+        async def ask_twice(first: int, second: int) -> list[int]:
+            return await batcher.submit([first]) + await batcher.submit([second])
+
+        early = asyncio.create_task(ask_twice(1, 4))
+        await begun(work)
+        late = [asyncio.create_task(batcher.submit([n])) for n in (2, 3)]
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.4, work.go.set)
+        assert await asyncio.gather(early, *late) == [[1, 16], [4], [9]]
+
+    run(work, body)
+    assert work.batches == [[1], [2, 3, 4]]
+
+
 def test_full_queue_says_when_to_come_again_and_goes_on() -> None:
     work = Work()
 
