@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from core.errors import ConfigError, shorten
 
 Tuning = Literal["full", "lora", "head"]
-Rung = Literal["tfidf", "probe", "blend", "contrast", "tuned", "tuned_blend"]
+Rung = Literal["tfidf", "probe", "blend", "contrast", "self_trained", "tuned", "tuned_blend"]
 
 
 class Section(BaseModel):

@@ -136,6 +136,7 @@ def fit_linear(
     *,
     analyzer: Analyzer = "word+char",
     seed: int = 0,
+    weights: NDArray[np.float64] | None = None,
 ) -> LinearClassifier:
     """Fit n-gram weights and a linear support vector machine for each task.
 
@@ -146,6 +147,7 @@ def fit_linear(
         known: Per task ``(rows,)`` bool: rows that take part.
         analyzer: Which n-grams.
         seed: Of the solver's coordinate order.
+        weights: How much each row counts ``(rows,)``; None: as much as any other.
 
     Raises:
         DataError: The texts hold no n-gram of that kind.
@@ -159,18 +161,18 @@ def fit_linear(
         raise DataError(
             f"the texts hold nothing to learn from: {error}", where="train.analyzer", got=analyzer, fix="try char"
         ) from error
-    weights, biases = [], []
+    fitted = []
     for task in tasks:
         rows = np.flatnonzero(known[task.name])
-        weight, bias = _fit_task(features[rows], targets[task.name][rows], task, seed)
-        weights.append(weight)
-        biases.append(bias)
+        counts = None if weights is None else weights[rows]
+        fitted.append(_fit_task(features[rows], targets[task.name][rows], task, seed, counts))
     terms = [list(v.get_feature_names_out()) for v in vectorizers]
-    return LinearClassifier(tasks, analyzer, terms, [v.idf_.astype(np.float32) for v in vectorizers], weights, biases)
+    idf = [v.idf_.astype(np.float32) for v in vectorizers]
+    return LinearClassifier(tasks, analyzer, terms, idf, [w for w, _ in fitted], [b for _, b in fitted])
 
 
 def _fit_task(
-    features: sparse.csr_matrix, targets: NDArray[Any], task: Task, seed: int
+    features: sparse.csr_matrix, targets: NDArray[Any], task: Task, seed: int, weights: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """One-versus-rest margins: ``(labels, terms)`` weights and ``(labels,)`` biases."""
     weight = np.zeros((len(task.labels), features.shape[1]), dtype=np.float32)
@@ -181,7 +183,7 @@ def _fit_task(
             bias[label] = _ALWAYS_ON_MARGIN
         elif positive.any():
             machine = LinearSVC(C=1.0, random_state=seed, dual=True, max_iter=2000, tol=1e-3)
-            machine.fit(features, positive)
+            machine.fit(features, positive, weights)
             weight[label], bias[label] = machine.coef_[0], machine.intercept_[0]
     return weight, bias
 

@@ -1,8 +1,8 @@
 """Reads texts with a BERT on a CPU, faster than transformers' own module, which has to be able to do more.
 
-Texts lie one after the other without padding; the three projections of attention are one matrix; and weights are laid out
-once as the processor's matrix units want them, where torch would do that again for every batch, however few its
-texts. The network and its numbers are those of transformers' ``BertModel``.
+Texts lie one after the other without padding; the three projections of attention are one matrix; and weights
+are laid out once as the processor's matrix units want them, where torch would do that again for every batch,
+however few its texts. The network and its numbers are those of transformers' ``BertModel``.
 """
 
 from __future__ import annotations

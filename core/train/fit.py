@@ -128,7 +128,7 @@ def fit_contrast(
     folder = resolve_backbone(config.model.backbone)
     tokenizer = load_tokenizer(folder)
     check_length(load_config(folder), config.model.max_tokens)
-    rows = _with_names(train, task)
+    rows = with_names(train, task)
     tokens = tokenize_cached(tokenizer, rows.texts, config.model.max_tokens)
     seed_everything(config.seed, "contrast")
     model = TextClassifier(load_encoder(folder, config.model.dropout), tasks, config.model.dropout)
@@ -213,7 +213,7 @@ def _take(rows: Dataset, chosen: NDArray[np.int64]) -> Dataset:
     )
 
 
-def _with_names(train: Dataset, task: Task) -> Dataset:
+def with_names(train: Dataset, task: Task) -> Dataset:
     """The rows, and one for each label whose name has words."""
     names = {i: " ".join(label.replace("_", " ").replace("-", " ").split()) for i, label in enumerate(task.labels)}
     named = [i for i, name in names.items() if any(c.isalpha() for c in name)]

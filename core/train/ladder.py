@@ -1,9 +1,10 @@
 """Climbs from the cheapest model to the dearest and keeps the one that earns its cost.
 
 TF-IDF, then the frozen encoder with a linear head, the mean of both, then fine-tuning, and its
-mean with TF-IDF. An encoder replaces the n-grams, which run a hundred times faster, only when it
-wins on the validation rows by more than the error bar of the difference: in the task's metric or,
-where that leads but cannot tell, in the log loss. Rungs with an encoder all cost the same to run,
+mean with TF-IDF; where labels are few, contrastive tuning, and learning from rows without one. An
+encoder replaces the n-grams, which run a hundred times faster, only when it wins on the validation
+rows by more than the error bar of the difference: in the task's metric or, where that leads but
+cannot tell, in the log loss. Rungs with an encoder all cost the same to run,
 so that of them the better one is kept, by however little.
 A rung that cannot pay off (no time left, or texts that the encoder's vocabulary cannot read) is
 left out, and the result says why.
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from core.config import KitConfig, parse_duration
 from core.console import say
-from core.data.example import Dataset, Task
+from core.data.example import Dataset, Task, Text
 from core.errors import ConfigError
 from core.evaluate.metrics import compare, multi_metrics, single_metrics
 from core.model.linear import LinearClassifier
@@ -33,11 +34,15 @@ from core.predict.engine import EncoderClassifier
 from core.train.agree import of_first
 from core.train.fit import Curve, fit_rung, unknown_share
 from core.train.loop import Validation
+from core.train.selftrain import choose_near, fit_self_trained
 
 PRIMARY_METRIC = {"single": "macro_f1", "multi": "micro_f1"}
 MOST_UNKNOWN_TOKENS = 0.15
-LEAST_SECONDS = {"tfidf": 0.0, "probe": 5.0, "blend": 0.0, "contrast": 15.0, "tuned": 20.0, "tuned_blend": 0.0}
+LEAST_SECONDS = {
+    "tfidf": 0.0, "probe": 5.0, "blend": 0.0, "contrast": 15.0, "self_trained": 20.0, "tuned": 20.0, "tuned_blend": 0.0
+}  # fmt: skip
 MOST_CONTRAST_SHOTS = 24
+FEWEST_TEXTS = 5  # without a label, for each label
 BLENDED = {"blend": "probe", "tuned_blend": "tuned"}
 Read = list[NDArray[np.float64]]
 
@@ -47,7 +52,7 @@ class Rung:
     """One model that was tried, or not.
 
     Attributes:
-        name: ``tfidf``, ``probe``, ``blend``, ``tuned`` or ``tuned_blend``.
+        name: Of those of ``core.config.Rung``.
         reason: Why it was kept, passed over or not tried, in one sentence.
         seconds: Time it took.
         score: Mean over tasks of the primary metric on validation rows; None if not tried.
@@ -85,6 +90,7 @@ def climb(
     config: KitConfig,
     checkpoints: Path | None = None,
     resume: bool = False,
+    unlabelled: Sequence[Text] = (),
 ) -> Ladder:
     """Fit the configured rungs and keep the honest choice.
 
@@ -95,6 +101,7 @@ def climb(
         config: ``train.rungs``, ``train.budget`` and all that the rungs themselves use.
         checkpoints: Folder for the tuned rung's checkpoints, or None.
         resume: Let the tuned rung go on from its newest checkpoint.
+        unlabelled: Texts that nobody has labelled, for the rung that learns from such.
 
     Raises:
         ConfigError: No rung could be tried.
@@ -108,16 +115,22 @@ def climb(
     for name in config.train.rungs:
         left = None if budget is None else of_first(budget - (time.monotonic() - begun))[0]
         obstacle = _obstacle(name, left, train, config, rungs)
+        started = time.monotonic()
+        near: list[Text] = []
+        if name == "self_trained" and not obstacle:
+            near = choose_near(train, unlabelled, config, left)
+            obstacle = _too_few(near, unlabelled, tasks)
         if obstacle:
             say(f"{name}: not tried: {obstacle}")
             rungs.append(Rung(name, f"Not tried: {obstacle}."))
             continue
-        started = time.monotonic()
         classifier: Classifier
         curve: Curve = ()
         shares: dict[str, float] = {}
         if name in BLENDED:
             classifier, shares = _blend(tasks, rungs, read_by, BLENDED[name], validation)
+        elif name == "self_trained":
+            classifier = fit_self_trained(_contrasted(rungs), train, near, tasks[0], config)
         else:
             probe = _good_probe(rungs, tasks, validation, chances_by, config.seed) if name == "tuned" else None
             classifier, curve = fit_rung(name, train, validation, tasks, config, left, checkpoints, resume, probe)
@@ -170,6 +183,8 @@ def _obstacle(name: str, left: float | None, train: Dataset, config: KitConfig, 
     tried = {rung.name for rung in rungs if rung.classifier is not None}
     if name in BLENDED and not {"tfidf", BLENDED[name]} <= tried:
         return f"it needs both tfidf and {BLENDED[name]}"
+    if name == "self_trained" and "contrast" not in tried:
+        return "it goes on from contrast"
     if name == "contrast" and config.model.tuning == "head":
         return "it tunes the encoder, and only the heads are to be tuned"
     if not tried:
@@ -189,6 +204,21 @@ def _obstacle(name: str, left: float | None, train: Dataset, config: KitConfig, 
         if share > MOST_UNKNOWN_TOKENS:
             return f"{share:.0%} of the tokens are not in the vocabulary of the backbone {config.model.backbone}"
     return ""
+
+
+def _contrasted(rungs: Sequence[Rung]) -> EncoderClassifier:
+    (classifier,) = (rung.classifier for rung in rungs if rung.name == "contrast")
+    if not isinstance(classifier, EncoderClassifier):
+        raise TypeError("the rung contrast is an encoder")
+    return classifier
+
+
+def _too_few(near: Sequence[Text], unlabelled: Sequence[Text], tasks: Sequence[Task]) -> str:
+    """Whether there is too little without a label to learn from."""
+    least = FEWEST_TEXTS * max(len(task.labels) for task in tasks)
+    if len(near) >= least:
+        return ""
+    return f"of {len(unlabelled)} rows without a label {len(near)} are about the same, it needs at least {least}"
 
 
 def _good_probe(

@@ -52,11 +52,24 @@ def fit_heads(
 
 
 def fit_heads_of_few(
-    model: TextClassifier, embeddings: NDArray[np.float32], train: Dataset, tasks: Sequence[Task], seed: int
+    model: TextClassifier,
+    embeddings: NDArray[np.float32],
+    train: Dataset,
+    tasks: Sequence[Task],
+    seed: int,
+    weights: NDArray[np.float64] | None = None,
 ) -> None:
     """Likewise, on the directions of the embeddings: with few rows, their lengths and the spread of each are chance.
 
     The heads read embeddings as they are, a fifth longer or shorter; by their mean length the weights are divided.
+
+    Args:
+        model: Its heads are replaced in place.
+        embeddings: ``(rows, hidden)`` of the training rows.
+        train: Their labels.
+        tasks: What is asked of a text.
+        seed: Of the solver.
+        weights: How much each row counts ``(rows,)``; None: as much as any other.
     """
     lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
     directions = (embeddings / np.maximum(lengths, 1e-12)).astype(np.float64)
@@ -65,7 +78,8 @@ def fit_heads_of_few(
     standard = (directions - mean) / spread
     for task, head in zip(tasks, model.heads, strict=True):
         rows = np.flatnonzero(train.known[task.name])
-        weight, bias = _fit_task(standard[rows], train.targets[task.name][rows], task, seed, DIRECTIONS_PENALTY)
+        counts = None if weights is None else weights[rows]
+        weight, bias = _fit_task(standard[rows], train.targets[task.name][rows], task, seed, DIRECTIONS_PENALTY, counts)
         weight = weight / spread
         _set_head(head, weight / max(float(lengths.mean()), 1e-12), bias - weight @ mean)
 
@@ -92,7 +106,12 @@ def _set_head(head: nn.Module, weight: NDArray[np.float64], bias: NDArray[np.flo
 
 
 def _fit_task(
-    features: NDArray[np.float64], targets: NDArray[Any], task: Task, seed: int, penalty: float
+    features: NDArray[np.float64],
+    targets: NDArray[Any],
+    task: Task,
+    seed: int,
+    penalty: float,
+    counts: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """``(labels, hidden)`` weights and ``(labels,)`` biases; a label never seen stays improbable."""
     weight = np.zeros((len(task.labels), features.shape[1]))
@@ -102,7 +121,7 @@ def _fit_task(
         if len(seen) < 2:
             bias[seen] = _NEVER_MARGIN
             return weight, bias
-        fitted = _regression(penalty, seed).fit(features, targets)
+        fitted = _regression(penalty, seed).fit(features, targets, counts)
         if len(seen) == 2:  # scikit-learn gives one row of weights for two labels
             weight[seen[1]], bias[seen] = fitted.coef_[0], [0.0, fitted.intercept_[0]]
         else:
@@ -113,7 +132,7 @@ def _fit_task(
         if positive.any() and positive.all():
             bias[label] = _NEVER_MARGIN
         elif positive.any():
-            fitted = _regression(penalty, seed).fit(features, positive)
+            fitted = _regression(penalty, seed).fit(features, positive, counts)
             weight[label], bias[label] = fitted.coef_[0], fitted.intercept_[0]
     return weight, bias
 

@@ -90,6 +90,7 @@ class _Parts:
     train: list[Example]
     validation: list[Example]
     test: list[Example]
+    unlabelled: list[Example]
     warnings: list[str] = field(default_factory=list)
 
 
@@ -149,7 +150,11 @@ def train_bundle(
     checkpoints = out.with_name(f".{out.name}.checkpoints")
     if not resume and is_main_process():
         shutil.rmtree(checkpoints, ignore_errors=True)
-    ladder = climb(train, validation, tasks, config, checkpoints, resume)
+    unlabelled = [(example.text, example.pair) for example in parts.unlabelled]
+    ladder = climb(train, validation, tasks, config, checkpoints, resume, unlabelled)
+    if parts.unlabelled:
+        use = "what the model reads in them was learned from" if _is_self_trained(ladder) else "they were not used"
+        parts.warnings.append(f"{len(parts.unlabelled)} rows carry no label: {use}.")
     chosen = _assemble(ladder, tasks, train, parts, config, kit)
     budget = None if config.train.budget is None else parse_duration(config.train.budget)
     left = None if budget is None else budget - (time.monotonic() - begun)
@@ -210,14 +215,18 @@ def _divide(corpus: Corpus, specs: Sequence[TaskSpec], config: KitConfig) -> _Pa
     sides = {name: [labelled[i] for i in getattr(split, name)] for name in SPLITS}
     if not sides["train"] or not sides["validation"]:
         raise DataError("too few rows to train and to validate on", got=len(labelled), expected="at least 10")
+    known = {(example.text, example.pair) for example in labelled}
+    unlabelled = [e for e in corpus.examples if not has_labels(e, specs) and (e.text, e.pair) not in known]
     warnings = []
-    if len(labelled) < len(corpus.examples):
-        warnings.append(f"{len(corpus.examples) - len(labelled)} rows carry no label and were not used.")
     if len(sides["validation"]) < 200:
         warnings.append(
             f"Only {len(sides['validation'])} validation rows: the choice of model and the calibration are uncertain."
         )
-    return _Parts(split, sides["train"], sides["validation"], sides["test"], warnings)
+    return _Parts(split, sides["train"], sides["validation"], sides["test"], unlabelled, warnings)
+
+
+def _is_self_trained(ladder: Ladder) -> bool:
+    return ladder.chosen.name == "self_trained"
 
 
 def _label_warnings(left_out: dict[str, dict[str, int]], min_rows: int) -> list[str]:
@@ -245,7 +254,8 @@ def _assemble(
             "fieldkits": metadata.version("fieldkits"),
         }
     )
-    seen = {name: fingerprint_rows(getattr(parts, name)) for name in SPLITS}
+    learned = [*parts.train, *(parts.unlabelled if _is_self_trained(ladder) else [])]
+    seen = {name: fingerprint_rows(learned if name == "train" else getattr(parts, name)) for name in SPLITS}
     return Model(ladder.classifier, ladder.chosen.calibration, settings, config, seen=seen, priors=priors)
 
 

@@ -21,7 +21,7 @@ class SupportTrainConfig(TrainConfig):
     """Core's settings of training, and a rung for few examples of each intent."""
 
     rungs: tuple[Rung, ...] = Field(
-        ("tfidf", "probe", "blend", "contrast", "tuned", "tuned_blend"),
+        ("tfidf", "probe", "blend", "contrast", "self_trained", "tuned", "tuned_blend"),
         title="Models to try, cheapest first",
         min_length=1,
     )

@@ -127,7 +127,7 @@ def _find_topic(
     if alone.intents[0] in voice.person_intents and _may_be_nothing(alone, voice):
         alone = Topic((OUT_OF_SCOPE,), alone.outside, alone.outside, alone.ranked)
     is_sure = _is_sure(alone, voice)
-    says_enough = _is_light(alone, voice) if is_carrying and is_sure else not is_carrying and (is_sure or alone.is_outside)
+    says_enough = is_sure and _is_light(alone, voice) if is_carrying else is_sure or alone.is_outside
     if not heard.has_before or says_enough:
         return alone, evidence
     if heard.joined is None:

@@ -234,7 +234,8 @@ class Store:
     def _change(self, connection: Connection, exchanges: Sequence[Exchange]) -> list[Fate]:
         """Change each conversation, if its message was not kept before and nobody else has changed it since."""
         fates: dict[str, Fate] = {}
-        begun, going_on = [], []
+        begun: list[Exchange] = []
+        going_on: list[Exchange] = []
         for exchange in exchanges:
             before = exchange.conversation
             if exchange.message is not None and self._find_message(connection, before.id, exchange.message) is not None:

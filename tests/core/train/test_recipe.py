@@ -190,10 +190,11 @@ def test_target_in_use_is_refused_before_any_work(tiny_backbone: Path, tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_unlabelled_rows_are_left_out_and_said(tiny_backbone: Path, tmp_path: Path) -> None:
+def test_unlabelled_rows_that_no_rung_learns_from_are_said(tiny_backbone: Path, tmp_path: Path) -> None:
     examples = [*make_examples(80), *(Example(f"unlabelled {i}") for i in range(5))]
     train(tmp_path / "model", configure(tiny_backbone, rungs=("tfidf",)), examples)
-    assert "5 rows carry no label" in (tmp_path / "model" / "report.html").read_text(encoding="utf-8")
+    report = (tmp_path / "model" / "report.html").read_text(encoding="utf-8")
+    assert "5 rows carry no label: they were not used" in report
 
 
 def test_rows_with_one_task_each_train_both(tiny_backbone: Path, tmp_path: Path) -> None:
