@@ -118,7 +118,7 @@ def climb(
         started = time.monotonic()
         near: list[Text] = []
         if name == "self_trained" and not obstacle:
-            near = choose_near(train, unlabelled, config, left)
+            near = choose_near(_contrasted(rungs), train, unlabelled, tasks[0], config, left)
             obstacle = _too_few(near, unlabelled, tasks)
         if obstacle:
             say(f"{name}: not tried: {obstacle}")

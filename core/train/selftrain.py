@@ -38,16 +38,24 @@ Chances = NDArray[np.float64]
 
 
 def choose_near(
-    train: Dataset, unlabelled: Sequence[Text], config: KitConfig, seconds: float | None = None
+    encoder: EncoderClassifier,
+    train: Dataset,
+    unlabelled: Sequence[Text],
+    task: Task,
+    config: KitConfig,
+    seconds: float | None = None,
 ) -> list[Text]:
     """Those texts that are about what the labelled ones are about, as the pretrained encoder sees it.
 
     People write about much else: a model that has to read one of its labels in that learns nonsense. A text is
-    left out that lies further from every labelled row than nearly all of those from each other.
+    left out that lies further from every labelled row than nearly all of those from each other. Only what is read
+    as a label whose own rows lie far apart, such as one for all that is out of scope, may lie as far.
 
     Args:
+        encoder: Tuned on the labelled rows.
         train: The labelled rows.
         unlabelled: Texts without a label.
+        task: The only one; each text has one label of it.
         config: Names the backbone.
         seconds: Time allowed for learning from them, or None.
     """
@@ -56,12 +64,21 @@ def choose_near(
     texts = [unlabelled[i] for i in np.sort(random.permutation(len(unlabelled))[:most])]
     if not texts:
         return []
-    encoder = frozen_matcher(config).encoder
-    own, others = (unit_rows(frozen_states(encoder, part, config)) for part in (train.texts, texts))
+    pretrained = frozen_matcher(config).encoder
+    own, others = (unit_rows(frozen_states(pretrained, part, config)) for part in (train.texts, texts))
     among = own @ own.T
     np.fill_diagonal(among, -1.0)
-    least = np.quantile(among.max(axis=1), FAR_SHARE)
-    return [text for text, near in zip(texts, (others @ own.T).max(axis=1), strict=True) if near >= least]
+    usual = np.quantile(among.max(axis=1), FAR_SHARE)
+    least = np.full(len(task.labels), usual)
+    for label in np.unique(train.targets[task.name][train.known[task.name]]):
+        rows = train.known[task.name] & (train.targets[task.name] == label)
+        least[label] = min(usual, np.quantile(among[rows].max(axis=1), FAR_SHARE))
+    nearest = (others @ own.T).max(axis=1)
+    is_near = nearest >= usual
+    far = np.flatnonzero(~is_near)
+    read = encoder.logits([texts[i] for i in far])[0].argmax(axis=1)
+    is_near[far] = nearest[far] >= least[read]
+    return [text for text, is_kept in zip(texts, is_near, strict=True) if is_kept]
 
 
 def fit_self_trained(

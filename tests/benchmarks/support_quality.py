@@ -100,7 +100,8 @@ def measure_few(shots: int) -> dict[str, Any]:
         for name, scores in found.items():
             begun, used = time.monotonic(), time.process_time()
             if name == "self_trained":  # it goes on from the rung before
-                classifier = fit_self_trained(classifier, rows, choose_near(rows, others, config), task, config)
+                near = choose_near(classifier, rows, others, task, config)
+                classifier = fit_self_trained(classifier, rows, near, task, config)
             else:
                 classifier, _ = fit_rung(name, rows, rows, [task], config)
             wall[name].append(time.monotonic() - begun)

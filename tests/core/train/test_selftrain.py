@@ -42,19 +42,31 @@ def test_what_is_read_in_many_texts_teaches_what_few_rows_do_not() -> None:
     others = [(example.text, None) for example in examples if example.text not in labelled]
     config = KitConfig()
     before = fit_probe(rows, [task], config)
-    taught = fit_self_trained(before, rows, choose_near(rows, others, config), task, config)
+    taught = fit_self_trained(before, rows, choose_near(before, rows, others, task, config), task, config)
     right = [np.mean(m.logits(held.texts)[0].argmax(axis=1) == held.targets["intent"]) for m in (before, taught)]
     assert right[1] > right[0] + 0.02
 
 
 def test_texts_about_something_else_are_left_out_and_there_may_be_very_many() -> None:
-    rows = make_dataset(read_sample("train.csv")[:200], [Task("intent", "single", ("card_lost", "card_stolen"))])
+    task = Task("intent", "single", ("card_lost", "card_stolen"))
+    rows = make_dataset([e for e in read_sample("train.csv") if e.labels["intent"] in task.labels], [task])
+    encoder = fit_probe(rows, [task], KitConfig())
     own = [(text, None) for text in ("My bank card has disappeared", "somebody took my card", "I can't find my card")]
     other = [(text, None) for text in ("the cat sleeps on the roof", "quantum chromodynamics", "boil the pasta")]
     config = KitConfig()
-    assert choose_near(rows, [*own, *other], config) == own
-    assert choose_near(rows, [], config) == []
-    assert len(choose_near(rows, own * 400, config, seconds=1.0)) == 150
+    assert choose_near(encoder, rows, [*own, *other], task, config) == own
+    assert choose_near(encoder, rows, [], task, config) == []
+    assert len(choose_near(encoder, rows, own * 400, task, config, seconds=1.0)) == 150
+
+
+def test_what_is_read_as_out_of_scope_may_lie_as_far_as_what_is_known_to_be() -> None:
+    task = Task("intent", "single", ("card_lost", "oos"))
+    far = ("what is the capital of Peru", "sing me a song", "who won the match", "is it going to rain", "boil an egg")
+    known = [e for e in read_sample("train.csv") if e.labels["intent"] == "card_lost"]
+    rows = make_dataset([*known, *(Example(text, labels={"intent": "oos"}) for text in far)], [task])
+    encoder = fit_probe(rows, [task], KitConfig())
+    texts = [("what is the capital of Chad", None), ("is it going to snow", None)]
+    assert choose_near(encoder, rows, texts, task, KitConfig()) == texts
 
 
 def test_rows_without_a_label_are_learned_from_and_known_again(
