@@ -21,7 +21,7 @@ from kits.support.store.schema import conversations, feedback, handovers, inbox,
 MIGRATIONS = Path(__file__).with_name("migrations")
 DELETED_AT_ONCE = 200
 Fate = Literal["kept", "known", "lost"]
-# Locked until they are changed, always in the same order: two processes never wait for each other.
+# Locked until they are changed, in the order in which new ones are put in: no two processes wait for each other.
 _VERSIONS = (
     select(conversations.c.id, conversations.c.version)
     .where(conversations.c.tenant == bindparam("tenant"), conversations.c.id.in_(bindparam("names", expanding=True)))
@@ -248,7 +248,7 @@ class Store:
     def _begin(self, connection: Connection, exchanges: Sequence[Exchange]) -> set[str]:
         """Keep conversations that are new, unless another process was faster; the names of those that were."""
         rows = []
-        for exchange in exchanges:
+        for exchange in sorted(exchanges, key=lambda exchange: exchange.conversation.id):
             before = exchange.conversation
             made = {"user": before.user, "channel": before.channel, "customer": before.customer}
             key = {"tenant": self.tenant, "id": before.id}
