@@ -153,7 +153,8 @@ def train_bundle(
     unlabelled = [(example.text, example.pair) for example in parts.unlabelled]
     ladder = climb(train, validation, tasks, config, checkpoints, resume, unlabelled)
     if parts.unlabelled:
-        use = "what the model reads in them was learned from" if _is_self_trained(ladder) else "they were not used"
+        learned = "what the model reads in them was learned from, where they are about the same"
+        use = learned if _is_self_trained(ladder) else "they were not used"
         parts.warnings.append(f"{len(parts.unlabelled)} rows carry no label: {use}.")
     chosen = _assemble(ladder, tasks, train, parts, config, kit)
     budget = None if config.train.budget is None else parse_duration(config.train.budget)

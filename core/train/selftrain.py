@@ -29,11 +29,11 @@ from core.train.fit import frozen_states, with_names
 from core.train.probe import fit_heads_of_few
 
 MOST_TEXTS, TEXTS_PER_SECOND = 20_000, 150  # of more, so many by lot
-FAR_SHARE = 0.1  # of the labelled rows lie so far from each other as texts that are left out
+FAR_SHARE = 0.1  # a text that lies as far from the labelled rows as so many of them from each other is left out
 ROUNDS = 8
 TEXT_WEIGHT = 1 / 3  # of a text whose label the model is sure of, beside 1 of one that somebody has labelled
 LINEAR_SHARE = 0.25
-Labels = NDArray[np.int64]
+Rows = NDArray[np.int64]
 Chances = NDArray[np.float64]
 
 
@@ -115,7 +115,7 @@ def fit_self_trained(
     return blend(linear, read[0], heads, read[1], {task.name: LINEAR_SHARE})
 
 
-def _surest(chances: Chances, share: float) -> Labels:
+def _surest(chances: Chances, share: float) -> Rows:
     """Positions of the surest share of the texts of each label."""
     labels, sure = chances.argmax(axis=1), chances.max(axis=1)
     taken = []
@@ -125,7 +125,7 @@ def _surest(chances: Chances, share: float) -> Labels:
     return np.sort(np.concatenate(taken))
 
 
-def _as_read(texts: Sequence[Text], chances: Chances, taken: Labels, task: Task) -> Dataset:
+def _as_read(texts: Sequence[Text], chances: Chances, taken: Rows, task: Task) -> Dataset:
     """Some texts with the labels that the model reads in them."""
     labels = chances[taken].argmax(axis=1)
     return Dataset([texts[i] for i in taken], {task.name: labels}, {task.name: np.ones(len(taken), dtype=bool)})
@@ -141,7 +141,7 @@ def _fit_linear(
     weights = np.concatenate([np.ones(len(train)), TEXT_WEIGHT * sure])
     rows = join_datasets([train, others])
 
-    def fit(chosen: Labels) -> LinearClassifier:
+    def fit(chosen: Rows) -> LinearClassifier:
         return fit_linear(
             [rows.texts[i] for i in chosen],
             [task],
