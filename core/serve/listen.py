@@ -59,7 +59,7 @@ def check_address(host: str, has_keys: bool) -> None:
 
 
 def bind(settings: ServeConfig) -> socket.socket:
-    """Take the address.
+    """Take the address; who comes before it is served waits.
 
     Raises:
         ServeError: It is in use, or not of this machine.
@@ -76,6 +76,7 @@ def bind(settings: ServeConfig) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        listener.listen(MOST_WAITING)
     except OSError as error:
         listener.close()
         fix = "is it running already? another port: --set serve.port=8001"
@@ -173,7 +174,6 @@ class GracefulServer(uvicorn.Server):
             return
         await super().startup([])
         for listener in sockets:
-            listener.listen(MOST_WAITING)
             self._taking.append(asyncio.create_task(self._take(listener, self._shares)))
 
     async def on_tick(self, counter: int) -> bool:

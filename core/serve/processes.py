@@ -77,7 +77,6 @@ def run_processes(listener: socket.socket, count: int) -> None:
     """
     if os.name != "posix":
         raise ConfigError("this system serves with one process only", where="serve.processes", got=count, expected="1")
-    listener.listen(socket.SOMAXCONN)  # who comes before the first process is ready waits
     with tempfile.TemporaryDirectory() as folder, _told_to_stop() as stop:
         family = _Family(listener, count, folder)
         try:

@@ -237,7 +237,6 @@ def serving(
     folder: Path, address: str, listener: socket.socket, settings: ProcessServeConfig, recommender: Recommender
 ) -> Iterator[list[int]]:
     """The processes that serve, as ``serve.processes`` has it, with a recommender that they need not load."""
-    listener.listen()
     servers = []
     Shares.create(folder / "shares", settings.processes)
     for place in range(settings.processes):

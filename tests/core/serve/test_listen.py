@@ -37,11 +37,17 @@ def test_answers_do_not_wait_for_an_acknowledgement() -> None:
 
 def test_address_in_use_is_said_in_one_line_with_the_fix() -> None:
     with bind(ServeConfig(port=0)) as first:
-        first.listen()
         port = first.getsockname()[1]
         assert show_url(first) == f"http://127.0.0.1:{port}"
         with pytest.raises(ServeError, match=rf"127.0.0.1:{port}: cannot listen.*serve.port"):
             bind(ServeConfig(port=port))
+
+
+def test_who_comes_before_it_is_served_is_not_turned_away() -> None:
+    """A browser that opens the link the moment it is shown."""
+    with bind(ServeConfig(port=0)) as listener, socket.create_connection(listener.getsockname()[:2], timeout=10):
+        listener.settimeout(10)
+        listener.accept()[0].close()
 
 
 def test_address_of_another_machine_is_refused() -> None:
