@@ -108,6 +108,23 @@ class TrainConfig(Section):
         return value
 
 
+class CausalConfig(Section):
+    """How a causal language model is tuned to write as examples do; its course and number format are of ``train``."""
+
+    tuning: Literal["lora", "full"] = Field("lora", title="Train LoRA adapters, or all weights")
+    lora_rank: int = Field(16, title="Rank of the LoRA matrices", ge=1, le=512)
+    lora_alpha: float = Field(32.0, title="LoRA scaling numerator", gt=0)
+    lora_dropout: float = Field(0.05, title="Dropout before the LoRA matrices", ge=0, lt=1)
+    lora_targets: tuple[str, ...] = Field(
+        ("all-linear",), title="Names of the linear layers that get LoRA (all-linear: all)", min_length=1
+    )
+    lr: float = Field(2e-4, title="Highest learning rate; a tenth suits all weights", gt=0, le=10)
+    epochs: int = Field(3, title="Passes over the examples", ge=1)
+    batch_size: int = Field(4, title="Examples in one forward pass", ge=1)
+    accumulation_steps: int = Field(4, title="Batches summed into one update", ge=1)
+    max_tokens: int = Field(1536, title="Longer examples are left out", ge=64)
+
+
 class EvaluateConfig(Section):
     """How results are judged."""
 

@@ -85,6 +85,19 @@ def new_bundle(folder: Path) -> Iterator[Path]:
         ConfigError: ``folder`` exists and is something other than a bundle.
     """
     check_target(folder)
+    with replace_folder(folder) as partial:
+        yield partial
+        _seal(partial)
+
+
+@contextmanager
+def replace_folder(folder: Path) -> Iterator[Path]:
+    """Write a folder so that it appears complete, or not at all.
+
+    Yields:
+        A folder aside to write the files into. When the block ends without an error it takes the place of ``folder``
+        and of all that was there.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial, old = folder.with_name(f".{folder.name}.partial"), _set_aside(folder)
     _put_back(old, folder)
@@ -92,7 +105,6 @@ def new_bundle(folder: Path) -> Iterator[Path]:
     partial.mkdir()
     try:
         yield partial
-        _seal(partial)
         shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
             folder.rename(old)

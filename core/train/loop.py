@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.config import TrainConfig
 from core.data.batch import Tokens, collate, epoch_batches
@@ -35,6 +35,23 @@ from core.train.state import Named, State, copy_into, restore_state, save_state
 
 TIMED_UPDATES = 6
 VALIDATION_BATCH = 128
+
+
+class Lessons(Protocol):
+    """What is learned from, and how it is told how well that went."""
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """``(rows,)`` int64, tokens of each row: rows of like length come together."""
+
+    def count(self, rows: NDArray[np.int64]) -> int:
+        """Over how much the loss of some rows is summed: as many rows, or tokens."""
+
+    def loss(self, model: nn.Module, rows: NDArray[np.int64], device: torch.device) -> Tensor:
+        """The loss of a batch, summed."""
+
+    def judge(self, model: nn.Module) -> tuple[float, float]:
+        """Loss and score on the validation rows; a higher score is better, and no number ends the training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +95,13 @@ class Validation:
     is_best: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What the loop needs beside model and rows.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """What the loop needs beside a model and what it is to learn.
 
     Attributes:
         config: Settings of training.
         seed: Every random choice follows from it.
-        validate: Maps validation logits per task to ``(loss, score)``; a higher score is better.
-        validation: Tokenised validation rows.
-        losses: Per task weights, smoothing and focus.
         checkpoints: Folder for checkpoints, or None to write none.
         fingerprint: Of settings and data; a checkpoint of another is refused.
         resume: Go on from the newest checkpoint.
@@ -96,16 +110,33 @@ class Run:
 
     config: TrainConfig
     seed: int
-    validate: Callable[[list[NDArray[np.float32]]], tuple[float, float]]
-    validation: Tokens
-    losses: tuple[LossConfig, ...]
     checkpoints: Path | None = None
     fingerprint: str = ""
     resume: bool = False
     seconds: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run(Course):
+    """What the loop needs to train a classifier, beside it and its rows.
+
+    Attributes:
+        validate: Maps validation logits per task to ``(loss, score)``; a higher score is better.
+        validation: Tokenised validation rows.
+        losses: Per task weights, smoothing and focus.
+    """
+
+    validate: Callable[[list[NDArray[np.float32]]], tuple[float, float]]
+    validation: Tokens
+    losses: tuple[LossConfig, ...]
+
+
 def train_steps(model: TextClassifier, train: TrainSet, run: Run) -> Iterator[Step | Validation]:
+    """Train a classifier in place, as ``learn_steps`` does."""
+    return learn_steps(model, _Labelled(train, run, model), run)
+
+
+def learn_steps(model: nn.Module, lessons: Lessons, run: Course) -> Iterator[Step | Validation]:
     """Train ``model`` in place.
 
     Yields:
@@ -124,7 +155,7 @@ def train_steps(model: TextClassifier, train: TrainSet, run: Run) -> Iterator[St
     optimizer = _make_optimizer(named, config)
     prepared, wrapped = accelerator.prepare(model, optimizer)
     updates_per_epoch = math.ceil(
-        math.ceil(len(train.tokens) / config.batch_size) / (config.accumulation_steps * accelerator.num_processes)
+        math.ceil(len(lessons.lengths) / config.batch_size) / (config.accumulation_steps * accelerator.num_processes)
     )
     state = State(total=updates_per_epoch * (config.epochs or 1))
     if run.resume and run.checkpoints is not None:
@@ -136,10 +167,10 @@ def train_steps(model: TextClassifier, train: TrainSet, run: Run) -> Iterator[St
     while state.step < state.total and not _is_patience_over(state, config):
         epoch, position = divmod(state.step, updates_per_epoch)
         if position == 0 or not batches:
-            batches = epoch_batches(train.tokens.lengths, config.batch_size, run.seed, epoch)
+            batches = epoch_batches(lessons.lengths, config.batch_size, run.seed, epoch)
         lr = learning_rate(state.step, state.total, config)
         seed_everything(run.seed, "update", state.step, accelerator.process_index)
-        loss, norm, rows = _update(accelerator, prepared, wrapped, train, batches, position, lr, run)
+        loss, norm, rows = _update(accelerator, prepared, wrapped, lessons, batches, position, lr, config)
         state.step += 1
         _update_average(state, named, config.average_epochs, updates_per_epoch)
         state.loss_sum, state.loss_steps = state.loss_sum + loss, state.loss_steps + 1
@@ -150,7 +181,7 @@ def train_steps(model: TextClassifier, train: TrainSet, run: Run) -> Iterator[St
         is_last = state.step == state.total
         is_epoch_end = position + 1 == updates_per_epoch
         if is_last or _is_due(state.step, config.evaluate_every_steps, is_epoch_end):
-            yield _validate(model, accelerator, run, state, state.step / updates_per_epoch, lr, named)
+            yield _validate(model, accelerator, lessons, config, state, state.step / updates_per_epoch, lr, named)
         if run.checkpoints is not None and (is_last or _is_due(state.step, config.save_every_steps, is_epoch_end)):
             save_state(run.checkpoints, state, named, optimizer, run.fingerprint, accelerator)
     if state.best:
@@ -197,71 +228,89 @@ def _update(
     accelerator: Accelerator,
     model: Any,
     optimizer: Any,
-    train: TrainSet,
+    lessons: Lessons,
     batches: list[NDArray[np.int64]],
     position: int,
     lr: float,
-    run: Run,
+    config: TrainConfig,
 ) -> tuple[float, float, int]:
-    """One update from all batches of one position; gradients are means over all their rows."""
-    config, world, rank = run.config, accelerator.num_processes, accelerator.process_index
+    """One update from all batches of one position; gradients are means over all that their losses are summed over."""
+    world, rank = accelerator.num_processes, accelerator.process_index
     width = config.accumulation_steps * world
     group = batches[position * width : (position + 1) * width]
-    total_rows = sum(len(rows) for rows in group)
+    total = sum(lessons.count(rows) for rows in group)
     mine = group[rank::world]
     weights = [1.0] * len(mine)
     while len(mine) < math.ceil(len(group) / world):  # every process takes part in every exchange
         mine, weights = [*mine, group[0]], [*weights, 0.0]
     for settings in optimizer.param_groups:
         settings["lr"] = lr
-    tasks = accelerator.unwrap_model(model).tasks
-    pad_id = accelerator.unwrap_model(model).encoder.config.pad_token_id or 0
     loss_sum = 0.0
     for index, (rows, weight) in enumerate(zip(mine, weights, strict=True)):
-        batch = {k: v.to(accelerator.device) for k, v in collate(train.tokens, rows, pad_id).items()}
         with accelerator.no_sync(model) if index + 1 < len(mine) else nullcontext():
-            loss = _batch_loss(tasks, model(**batch), train, rows, run, accelerator.device) * weight
-            accelerator.backward(loss * world / total_rows)
+            loss = lessons.loss(model, rows, accelerator.device) * weight
+            accelerator.backward(loss * world / total)
         loss_sum += float(loss.detach())
     loss_sum = sum_of_all(loss_sum)
     _refuse_divergence(math.isfinite(loss_sum), config)
     norm = accelerator.clip_grad_norm_(model.parameters(), config.clip_norm or math.inf)
     optimizer.step()
     optimizer.zero_grad()
-    return loss_sum / total_rows, float(norm), total_rows
+    return loss_sum / total, float(norm), sum(len(rows) for rows in group)
 
 
-def _batch_loss(
-    tasks: Any, outputs: tuple[Tensor, ...], train: TrainSet, rows: NDArray[np.int64], run: Run, device: torch.device
-) -> Tensor:
-    """The loss of a batch summed over rows and weighted over tasks."""
-    total = outputs[0].new_zeros(())
-    for i, (task, logits) in enumerate(zip(tasks, outputs, strict=True)):
-        targets = torch.from_numpy(train.targets[i][rows]).to(device)
-        known = torch.from_numpy(train.known[i][rows]).to(device)
-        loss = (
-            single_label_loss(logits, targets, run.losses[i])
-            if task.kind == "single"
-            else multi_label_loss(logits, targets, known, run.losses[i])
-        )
-        total = total + loss * run.config.task_weights.get(task.name, 1.0)
-    return total
+class _Labelled:
+    """Texts with labels, as a classifier learns from them."""
+
+    def __init__(self, train: TrainSet, run: Run, model: TextClassifier) -> None:
+        self._train, self._run, self._tasks = train, run, model.tasks
+        self._pad_id: Any = model.encoder.config.pad_token_id or 0  # type: ignore[union-attr]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return self._train.tokens.lengths
+
+    def count(self, rows: NDArray[np.int64]) -> int:
+        return len(rows)
+
+    def loss(self, model: nn.Module, rows: NDArray[np.int64], device: torch.device) -> Tensor:
+        """Summed over rows and weighted over tasks."""
+        train, run = self._train, self._run
+        batch = {k: v.to(device) for k, v in collate(train.tokens, rows, self._pad_id).items()}
+        outputs = model(**batch)
+        total: Tensor = outputs[0].new_zeros(())
+        for i, (task, logits) in enumerate(zip(self._tasks, outputs, strict=True)):
+            targets = torch.from_numpy(train.targets[i][rows]).to(device)
+            known = torch.from_numpy(train.known[i][rows]).to(device)
+            loss = (
+                single_label_loss(logits, targets, run.losses[i])
+                if task.kind == "single"
+                else multi_label_loss(logits, targets, known, run.losses[i])
+            )
+            total = total + loss * run.config.task_weights.get(task.name, 1.0)
+        return total
+
+    def judge(self, model: nn.Module) -> tuple[float, float]:
+        logits = score_tokens(model, self._run.validation, VALIDATION_BATCH)  # type: ignore[arg-type]
+        if not all(np.isfinite(scores).all() for scores in logits):
+            return math.nan, -math.inf
+        return self._run.validate(logits)
 
 
 def _validate(
-    model: TextClassifier,
+    model: nn.Module,
     accelerator: Accelerator,
-    run: Run,
+    lessons: Lessons,
+    config: TrainConfig,
     state: State,
     epoch: float,
     lr: float,
     named: Named,
 ) -> Validation:
     with accelerator.autocast(), _averaged(named, state):
-        logits = score_tokens(model, run.validation, VALIDATION_BATCH)
-    unusable = sum_of_all(sum(int((~np.isfinite(scores)).sum()) for scores in logits))
-    _refuse_divergence(unusable == 0, run.config)
-    loss, score = of_first(*run.validate(logits))
+        loss, score = lessons.judge(model)
+    _refuse_divergence(sum_of_all(0.0 if math.isfinite(loss) else 1.0) == 0, config)
+    loss, score = of_first(loss, score)
     is_best = score > state.best_score
     state.validations_without_best = 0 if is_best else state.validations_without_best + 1
     if is_best:

@@ -55,6 +55,10 @@ VERBS = {
         "kits.support.assistant.build:run", "Make or update an assistant: model, approved answers, FAQ, pages.",
         ("out", "model", "faq", "knowledge", "responses", "slots", "store", "preset", "map"), ("out",),
     ),
+    "tune": Verb(
+        "kits.support.assistant.tune:run", "Let a language model learn to answer out of passages as the FAQ does.",
+        ("assistant", "out", "faq", "preset", "map", "budget", "resume", "store"), ("assistant", "out"),
+    ),
     "test": Verb(
         "kits.support.rehearse.run:run", "Hold conversations that are written down, and say where they go wrong.",
         ("assistant", "stories", "junit"), ("assistant", "stories"),

@@ -8,7 +8,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
-from core.config import DeliverConfig, KitConfig, ProcessServeConfig, Rung, Section, StoreConfig, TrainConfig
+from core.config import (
+    CausalConfig,
+    DeliverConfig,
+    KitConfig,
+    ProcessServeConfig,
+    Rung,
+    Section,
+    StoreConfig,
+    TrainConfig,
+)
 from core.options import Given, read_options
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -139,6 +148,7 @@ class SupportConfig(KitConfig):
     index: IndexConfig = Field(IndexConfig(), title="Index")
     answer: AnswerConfig = Field(AnswerConfig(), title="Answers")
     generate: GenerateConfig = Field(GenerateConfig(), title="Generation")
+    tune: CausalConfig = Field(CausalConfig(), title="Tuning of the language model that writes answers")
     dialogue: DialogueConfig = Field(DialogueConfig(), title="Conversations")
     channels: tuple[Channel, ...] = Field((), title="Ways in beside the page: name, kind, secret, token, url")
     deliver: DeliverConfig = Field(DeliverConfig(), title="Replies that are sent to channels")

@@ -81,6 +81,17 @@ def generate_answer(
     return parts, tuple(Citation(used[number].source, used[number].heading, "") for number in order)
 
 
+def format_request(instruction: str, passages: Sequence[str], question: str) -> str:
+    """Instruction, numbered passages and question as one text."""
+    return f"{instruction}\n\n{format_question(passages, question)}"
+
+
+def format_question(passages: Sequence[str], question: str) -> str:
+    """The numbered passages, as data between marks, and the question."""
+    numbered = "\n\n".join(f"[{number}] {passage}" for number, passage in enumerate(passages, start=1))
+    return f"<passages>\n{numbered}\n</passages>\n\n<question>{question}</question>"
+
+
 def clean_passage(match: Match, hosts: Collection[str] = ()) -> str:
     """The sentences of a match that may be quoted, cut at ``MOST_CHARACTERS``."""
     kept = [sentence for sentence in split_sentences(match.text) if not find_objection(sentence, hosts)]
@@ -103,7 +114,7 @@ def check_support(written: str, sources: Sequence[str]) -> list[tuple[str, int]]
         plain = re.sub(r"\s+([.!?。！？])", r"\1", _MARK.sub("", sentence)).strip()
         if not content_terms(plain):
             return []
-        bearing = next((n for n in numbers if 0 <= n < len(sources) and _bears(sources[n], plain)), None)
+        bearing = next((n for n in numbers if 0 <= n < len(sources) and bears(sources[n], plain)), None)
         if bearing is None:
             return []
         found.append((plain, bearing))
@@ -115,7 +126,8 @@ def _cut(written: str) -> list[str]:
     return split_sentences(re.sub(r"([.!?。！？])\s*((?:\[\d{1,2}\]\s*)+)", r" \2\1 ", written))
 
 
-def _bears(source: str, sentence: str) -> bool:
+def bears(source: str, sentence: str) -> bool:
+    """Whether a source has all numbers and names of a sentence, and most of its words."""
     known = content_terms(source)
     numbers = {number.rstrip(".,:/-") for number in _NUMBER.findall(source)}
     if any(number.rstrip(".,:/-") not in numbers for number in _NUMBER.findall(sentence)):

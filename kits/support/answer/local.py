@@ -6,48 +6,51 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.errors import ModelError
+from kits.support.answer.generate import format_request
 
 MOST_TOKENS = 200
-MOST_PROMPT_TOKENS = 3_000
+MOST_REQUEST_TOKENS = 3_000
 
 
 class LocalGenerator:
     """A causal language model.
 
     Args:
-        folder: With config, tokenizer and safetensors.
-
-    Raises:
-        ModelError: There is no such model.
+        model: As ``core.model.causal.load_causal`` gives it.
+        tokenizer: Likewise.
     """
 
-    def __init__(self, folder: Path) -> None:
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        self._model, self._tokenizer = model, tokenizer
 
-        if not folder.is_dir():
-            raise ModelError("no such folder", where="generate.folder", got=str(folder))
-        options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        try:
-            self._tokenizer = AutoTokenizer.from_pretrained(folder, **options)
-            self._model: Any = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, **options)
-            self._model.train(False)
-        except (OSError, ValueError) as error:
-            raise ModelError(f"no language model: {str(error).splitlines()[0]}", where=str(folder)) from error
+    @classmethod
+    def load(cls, folder: Path) -> LocalGenerator:
+        """The model of a folder with config, tokenizer and safetensors.
+
+        Raises:
+            ModelError: There is no such model.
+        """
+        from core.model.causal import load_causal  # imports torch
+
+        return cls(*load_causal(folder))
 
     def write(self, instruction: str, passages: Sequence[str], question: str) -> str:
-        """The model's likeliest answer."""
+        """The model's likeliest answer; what is too long for it is asked with fewer passages."""
         import torch
 
-        numbered = "\n\n".join(f"[{number}] {passage}" for number, passage in enumerate(passages, start=1))
-        content = f"{instruction}\n\n<passages>\n{numbered}\n</passages>\n\n<question>{question}</question>"
-        if self._tokenizer.chat_template:
-            messages = [{"role": "user", "content": content}]
-            content = str(self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        from core.model.causal import encode_request
+
+        for count in range(len(passages), 0, -1):
+            request = encode_request(self._tokenizer, format_request(instruction, passages[:count], question))
+            if len(request) <= MOST_REQUEST_TOKENS:
+                break
         else:
-            content += "\n"
-        tokens = self._tokenizer(content, return_tensors="pt", truncation=True, max_length=MOST_PROMPT_TOKENS)
+            return ""
+        ids = torch.tensor([request])
         end = self._tokenizer.eos_token_id
         with torch.inference_mode():
-            made = self._model.generate(**tokens, max_new_tokens=MOST_TOKENS, do_sample=False, pad_token_id=end)
-        return str(self._tokenizer.decode(made[0, tokens["input_ids"].shape[1] :], skip_special_tokens=True))
+            made = self._model.generate(
+                input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=MOST_TOKENS, do_sample=False,
+                pad_token_id=end,
+            )  # fmt: skip
+        return str(self._tokenizer.decode(made[0, len(request) :], skip_special_tokens=True))

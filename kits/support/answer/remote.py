@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from core.console import logger
 from core.errors import ConfigError
+from kits.support.answer.generate import format_question
 
 MOST_BYTES = 200_000
 MOST_TOKENS = 300
@@ -38,12 +39,11 @@ class RemoteGenerator:
 
     def write(self, instruction: str, passages: Sequence[str], question: str) -> str:
         """The model's answer; empty where it did not answer in time or in form."""
-        numbered = "\n\n".join(f"[{number}] {passage}" for number, passage in enumerate(passages, start=1))
         body = {
             "model": self.model,
             "messages": [
                 {"role": "system", "content": instruction},
-                {"role": "user", "content": f"<passages>\n{numbered}\n</passages>\n\n<question>{question}</question>"},
+                {"role": "user", "content": format_question(passages, question)},
             ],
             "temperature": 0,
             "max_tokens": MOST_TOKENS,

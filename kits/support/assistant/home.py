@@ -95,6 +95,21 @@ def open_rooms(folder: Path) -> Mapping[str, Room]:
     return rooms
 
 
+def choose_room(folder: Path, language: str | None) -> tuple[str, Room]:
+    """The language that is named, or the only one there is.
+
+    Raises:
+        ConfigError: No assistant is in the folder, it does not speak the language, or none of several is named.
+    """
+    rooms = open_rooms(folder)
+    if language is None and len(rooms) > 1:
+        raise ConfigError("for which language?", where="--preset", expected=" or ".join(rooms))
+    chosen = language or next(iter(rooms))
+    if chosen not in rooms:
+        raise ConfigError("the assistant does not speak it", where="--preset", got=chosen)
+    return chosen, rooms[chosen]
+
+
 def place_database(folder: Path, settings: SupportConfig) -> str:
     """The URL of the database: as set, else a file in the folder."""
     if settings.store.url != SupportConfig().store.url:

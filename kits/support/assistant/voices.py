@@ -101,7 +101,7 @@ def open_generator(settings: GenerateConfig) -> Generator | None:
     """
     if settings.url:
         return open_remote(settings.url, settings.model, settings.seconds, settings.key)
-    return LocalGenerator(settings.folder) if settings.folder else None
+    return LocalGenerator.load(settings.folder) if settings.folder else None
 
 
 def open_voice(

@@ -13,7 +13,7 @@ from core.console import say, show_table
 from core.data.example import Example
 from core.data.table import write_rows
 from core.errors import ConfigError
-from kits.support.assistant.home import Room, open_rooms
+from kits.support.assistant.home import Room, choose_room
 from kits.support.assistant.talk import Assistant
 from kits.support.assistant.voices import open_assistant_store, open_voice, read_settings
 from kits.support.config import SupportConfig
@@ -59,7 +59,7 @@ def run(
     """
     given = [*(set or ()), *([f"store.url={store}"] if store else [])]
     settings = read_settings(assistant, config=config, set=given, seed=seed, map=map, label=label, budget=budget)
-    language, room = _choose_room(assistant, preset)
+    language, room = choose_room(assistant, preset)
     opened = open_assistant_store(assistant, settings)
     live = Reader.load(room.model)
     if review is None:
@@ -90,16 +90,6 @@ def run(
         "lost_stories": list(found.lost_stories), "won_stories": list(found.won_stories),
         "objections": found.objections, "promoted": is_promoted, "model_version": candidate.version,
     }  # fmt: skip
-
-
-def _choose_room(folder: Path, preset: str | None) -> tuple[str, Room]:
-    rooms = open_rooms(folder)
-    if preset is None and len(rooms) > 1:
-        raise ConfigError("for which language?", where="--preset", expected=" or ".join(rooms))
-    language = preset or next(iter(rooms))
-    if language not in rooms:
-        raise ConfigError("the assistant does not speak it", where="--preset", got=language)
-    return language, rooms[language]
 
 
 def _train(

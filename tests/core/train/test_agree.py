@@ -94,12 +94,12 @@ def _diverge(backbone: Path, rank: int) -> dict[str, Any]:
     from core.train import loop
     from tests.core.train.test_loop import set_up
 
-    batch_loss, calls, steps = loop._batch_loss, itertools.count(1), 0
+    batch_loss, calls, steps = loop._Labelled.loss, itertools.count(1), 0
 
     def poisoned(*arguments: Any) -> Any:
         return batch_loss(*arguments) * (float("nan") if rank == 1 and next(calls) == 3 else 1.0)
 
-    loop._batch_loss = poisoned
+    loop._Labelled.loss = poisoned  # type: ignore[method-assign]
     model, rows, run = set_up(backbone)
     try:
         for event in loop.train_steps(model, rows, loop.Run(**run)):
@@ -107,7 +107,7 @@ def _diverge(backbone: Path, rank: int) -> dict[str, Any]:
     except KitError as error:
         return {"error": str(error), "steps": steps}
     finally:
-        loop._batch_loss = batch_loss
+        loop._Labelled.loss = batch_loss  # type: ignore[method-assign]
     return {"error": "", "steps": steps}
 
 
