@@ -51,7 +51,7 @@ class Lessons(Protocol):
         """The loss of a batch, summed."""
 
     def judge(self, model: nn.Module) -> tuple[float, float]:
-        """Loss and score on the validation rows; a higher score is better, and no number ends the training."""
+        """Loss and score on the validation rows; a higher score is better, a loss that is no number ends it all."""
 
 
 @dataclass(frozen=True, slots=True)
