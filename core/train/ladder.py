@@ -39,7 +39,7 @@ from core.train.selftrain import choose_near, fit_self_trained
 PRIMARY_METRIC = {"single": "macro_f1", "multi": "micro_f1"}
 MOST_UNKNOWN_TOKENS = 0.15
 LEAST_SECONDS = {
-    "tfidf": 0.0, "probe": 5.0, "blend": 0.0, "contrast": 15.0, "self_trained": 20.0, "tuned": 20.0, "tuned_blend": 0.0
+    "tfidf": 0.0, "probe": 5.0, "contrast": 15.0, "self_trained": 20.0, "tuned": 20.0
 }  # fmt: skip
 MOST_CONTRAST_SHOTS = 24
 FEWEST_TEXTS = 5  # without a label, for each label
@@ -189,7 +189,7 @@ def _obstacle(name: str, left: float | None, train: Dataset, config: KitConfig, 
         return "it tunes the encoder, and only the heads are to be tuned"
     if not tried:
         return ""
-    if left is not None and left < LEAST_SECONDS[name]:
+    if left is not None and name not in BLENDED and left < LEAST_SECONDS[name]:  # a blend's parts are there already
         return f"{max(0.0, left):.0f} s of the budget are left, it needs at least {LEAST_SECONDS[name]:.0f} s"
     if name == "contrast":
         if len(train.known) != 1 or any(targets.ndim > 1 for targets in train.targets.values()):

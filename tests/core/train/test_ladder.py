@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -131,6 +133,17 @@ def test_spent_budget_leaves_the_first_rung(tiny_backbone: Path) -> None:
     ladder = climb(rows(60, 1), rows(30, 2), TASKS, configure(tiny_backbone, budget="0.001s"))
     assert ladder.chosen.name == "tfidf"
     assert all("budget" in rung.reason or "needs both" in rung.reason for rung in ladder.rungs[1:])
+
+
+def test_blend_of_what_was_fitted_is_tried_when_time_is_over(
+    tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = itertools.count()
+    clock = SimpleNamespace(monotonic=lambda: 0.0 if next(looks) < 6 else 20.0)  # until the probe is being fitted
+    monkeypatch.setattr("core.train.ladder.time", clock)
+    rungs = climb(rows(60, 1), rows(30, 2), TASKS, configure(tiny_backbone, budget="10s")).rungs
+    tried = {rung.name: rung.classifier is not None for rung in rungs}
+    assert tried == {"tfidf": True, "probe": True, "blend": True, "tuned": False, "tuned_blend": False}
 
 
 def test_texts_that_the_encoder_cannot_read_are_left_to_ngrams(tiny_backbone: Path) -> None:
