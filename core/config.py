@@ -120,8 +120,8 @@ class CausalConfig(Section):
     )
     lr: float = Field(2e-4, title="Highest learning rate; a tenth suits all weights", gt=0, le=10)
     epochs: int = Field(3, title="Passes over the examples", ge=1)
-    batch_size: int = Field(4, title="Examples in one forward pass", ge=1)
-    accumulation_steps: int = Field(4, title="Batches summed into one update", ge=1)
+    batch_size: int = Field(1, title="Examples in one forward pass; memory grows with it", ge=1)
+    accumulation_steps: int = Field(16, title="Batches summed into one update", ge=1)
     max_tokens: int = Field(1536, title="Longer examples are left out", ge=64)
 
 
