@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from core.config import parse_duration
-from core.console import progress, say, show_table
+from core.console import is_main_process, progress, say, show_table
 from core.errors import ConfigError, DataError
 from core.runtime import derive_seed
 from kits.support.answer.evidence import Match
@@ -104,7 +104,7 @@ def run(
     borne_before = _count_borne(LocalGenerator(model, tokenizer), asked, language)
     seconds = None if settings.train.budget is None else parse_duration(settings.train.budget)
     checkpoints = out.with_name(f".{out.name}.checkpoints")
-    if not resume:
+    if not resume and is_main_process():
         shutil.rmtree(checkpoints, ignore_errors=True)
     with progress("Tuning", len(kept_train) * settings.tune.epochs) as tick:
         trial = fit_causal(
@@ -124,10 +124,11 @@ def run(
         "borne_out": {"asked": len(asked), "before": borne_before, "after": borne_after},
         "seconds": round(time.monotonic() - begun, 1),
     }  # fmt: skip
-    if trial.is_better:
-        facts = {"origin": folder.name, "tune": settings.tune.model_dump(mode="json"), **result}
-        save_causal(trial.model, tokenizer, out, facts)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    if is_main_process():
+        if trial.is_better:
+            facts = {"origin": folder.name, "tune": settings.tune.model_dump(mode="json"), **result}
+            save_causal(trial.model, tokenizer, out, facts)
+        shutil.rmtree(checkpoints, ignore_errors=True)
     _report(result, out, as_json)
     return result
 
