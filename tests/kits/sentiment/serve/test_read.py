@@ -87,7 +87,7 @@ def test_stories_of_a_company_have_its_own_sentiment(full: Site) -> None:
 
 
 def test_stories_can_be_asked_for_page_by_page_without_gap_or_repetition(full: Site) -> None:
-    whole = [story["key"] for story in full.get("/stories?series=topic:security&limit=100")]
+    whole = [story["key"] for story in full.get("/stories?series=topic:security&limit=500")]
     found: list[str] = []
     while page := full.get("/stories", params={"series": "topic:security", "limit": 7, "after": found[-1:]}):
         found += [story["key"] for story in page]
