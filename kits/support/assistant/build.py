@@ -49,10 +49,9 @@ def run(
         DataError: A file cannot be read, or holds nothing that can be used.
         StoreError: The database or the index cannot be written.
     """
-    given = [*(set or ()), *([f"store.url={store}"] if store else [])]
     reader = None if model is None else Reader.load(model)
     policy = None if reader is None else reader.config.policy
-    settings = read_settings(out, policy=policy, config=config, set=given, seed=seed, map=map)
+    settings = read_settings(out, policy=policy, config=config, set=set, store=store, seed=seed, map=map)
     _check_secrets(settings)
     language = _choose_language(out, preset, reader)
     room = Room(out / language)

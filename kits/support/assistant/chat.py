@@ -32,8 +32,7 @@ def run(
     Raises:
         KitError: The assistant cannot be opened.
     """
-    given = [*(set or ()), *([f"store.url={store}"] if store else [])]
-    opened = Assistant.load(assistant, config=config, set=given, seed=seed)
+    opened = Assistant.load(assistant, config=config, set=set, store=store, seed=seed)
     name = conversation or f"cli-{uuid4().hex[:12]}"
     said: list[dict[str, Any]] = []
     for text in _read_lines():

@@ -21,7 +21,7 @@ from kits.support.answer.evidence import Match
 from kits.support.answer.generate import INSTRUCTION, check_support, format_request
 from kits.support.answer.lesson import Lesson, make_lessons
 from kits.support.answer.local import LocalGenerator
-from kits.support.assistant.home import choose_room
+from kits.support.assistant.home import Room, choose_room
 from kits.support.assistant.voices import Spoken, open_assistant_store, open_voice, read_settings
 from kits.support.config import GenerateConfig, SupportConfig
 from kits.support.index.document import faq_document
@@ -78,16 +78,15 @@ def run(
     from core.train.loop import Step
 
     begun = time.monotonic()
-    given = [*(set or ()), *([f"store.url={store}"] if store else [])]
-    settings = read_settings(assistant, config=config, set=given, seed=seed, map=map, budget=budget)
+    settings = read_settings(assistant, config=config, set=set, store=store, seed=seed, map=map, budget=budget)
     folder = settings.generate.folder
     if folder is None or not faq:
         what = "which language model?" if folder is None else "which answers?"
         fix = "--set generate.folder=DIR" if folder is None else "--faq FILE"
         raise ConfigError(what, where="tune", fix=fix)
     check_place(out)
-    language, _ = choose_room(assistant, preset)
-    examples = _collect(assistant, settings, language, faq)
+    language, room = choose_room(assistant, preset)
+    examples = _collect(assistant, settings, language, room, faq)
     model, tokenizer = load_causal(folder)
     train, held = (_encode(tokenizer, lessons, language) for lessons in (examples.train, examples.held))
     most = settings.tune.max_tokens
@@ -133,12 +132,13 @@ def run(
     return result
 
 
-def _collect(assistant: Path, settings: SupportConfig, language: str, faq: Sequence[str]) -> Examples:
+def _collect(
+    assistant: Path, settings: SupportConfig, language: str, room: Room, faq: Sequence[str]
+) -> Examples:
     """Examples of the entries of one language that hold today, with what the assistant's index finds for them."""
     today = datetime.now(ZoneInfo(settings.dialogue.timezone)).date()
     known = load_faq(faq, settings.data).items
     entries = [entry for entry in known if entry.locale == language and entry.holds(today)]
-    _, room = choose_room(assistant, language)
     quiet = settings.model_copy(update={"generate": GenerateConfig()})
     store = open_assistant_store(assistant, quiet)
     try:

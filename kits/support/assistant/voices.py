@@ -42,14 +42,24 @@ class Spoken:
     follower: Follower
 
 
-def read_settings(folder: Path, *, policy: PolicyConfig | None = None, **options: Any) -> SupportConfig:
+def read_settings(
+    folder: Path,
+    *,
+    policy: PolicyConfig | None = None,
+    store: str | None = None,
+    set: list[str] | None = None,
+    **options: Any,
+) -> SupportConfig:
     """The settings of an assistant: those of its folder, then those of the command line.
 
     Args:
         folder: Of the assistant.
         policy: The costs that a new assistant starts with: those that its model was trained for.
-        options: As ``read_config`` takes them.
+        store: URL of another database than the folder's.
+        set: Single settings, as ``section.key=value``.
+        options: The others, as ``read_config`` takes them.
     """
+    options["set"] = [*(set or ()), *([f"store.url={store}"] if store else [])]
     file = folder / CONFIG
     if file.is_file():
         return read_config(base=read_config(config=file), **options)

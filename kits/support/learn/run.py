@@ -57,8 +57,9 @@ def run(
         ConfigError: The options do not go together.
         DataError: A file is wrong.
     """
-    given = [*(set or ()), *([f"store.url={store}"] if store else [])]
-    settings = read_settings(assistant, config=config, set=given, seed=seed, map=map, label=label, budget=budget)
+    settings = read_settings(
+        assistant, config=config, set=set, store=store, seed=seed, map=map, label=label, budget=budget
+    )
     language, room = choose_room(assistant, preset)
     opened = open_assistant_store(assistant, settings)
     live = Reader.load(room.model)

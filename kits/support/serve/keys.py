@@ -28,8 +28,7 @@ def run(
     Raises:
         ConfigError: The name is taken or unknown, a scope is unknown, or the time is none.
     """
-    given = [*(set or ()), *([f"store.url={store}"] if store else [])]
-    settings = read_settings(assistant, config=config, set=given, seed=seed)
+    settings = read_settings(assistant, config=config, set=set, store=store, seed=seed)
     engine = open_assistant_store(assistant, settings).engine
     return manage_keys(
         engine, api_keys, name=name, scopes=scopes, expires=expires, revoke=revoke, as_json=as_json

@@ -103,8 +103,7 @@ def run(
         KitError: The assistant cannot be opened.
         ServeError: The address is taken, or open to others without a key.
     """
-    given = [*(set or ()), *([f"store.url={store}"] if store else [])]
-    settings = read_settings(assistant, config=config, set=given, seed=seed)
+    settings = read_settings(assistant, config=config, set=set, store=store, seed=seed)
     opened = open_assistant_store(assistant, settings)
 
     def build(link: Link | None) -> tuple[FastAPI, Callable[[], Awaitable[None]]]:
