@@ -74,6 +74,7 @@ class AnswerConfig(Section):
         0.5, title="Least score of its best sentence: that share and a third of the cosine", ge=0
     )
     least_likeness: float = Field(0.85, title="An FAQ entry is given whose question is so like the customer's", gt=0)
+    least_offer: float = Field(0.5, title="Where no text is approved, two entries are offered if one is so like", gt=0)
     least_terms: int = Field(3, title="A question with fewer words of content is too vague for one", ge=1)
     specific_margin: float = Field(
         0.25, title="It replaces the approved text when it has so much more of the question", gt=0, le=1

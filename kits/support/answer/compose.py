@@ -182,6 +182,15 @@ class Composer:
         facts = (best.match.likeness, best.cosine, best.match.intent)
         return Composed(parts, (citation,), covered, best.score, *facts)
 
+    def give(self, entry: Match) -> Composed | None:
+        """The answer of an entry of the FAQ that the customer chose; None where it may not be given."""
+        if find_objection(entry.heading, self._hosts):
+            return None
+        for piece in self._cut(entry.kind, entry.heading, entry.text):
+            citation = Citation(entry.source, entry.heading, piece.text)
+            return Composed((Part(piece.text, 0),), (citation,), 1.0, 1.0, 1.0, intent=entry.intent)
+        return None
+
     def nearness(self, text: str, evidence: Evidence) -> float | None:
         """Cosine of a text and the question; None where words alone decide."""
         return self._cosines([text], evidence.vector)[0]

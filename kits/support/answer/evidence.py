@@ -147,6 +147,11 @@ class Library:
         ]
         return Evidence(question, terms, weights, tuple(matches), vector)
 
+    def find(self, id: str) -> Match | None:
+        """A document by its id, as nobody asked for it; None where it is gone."""
+        (document,) = self.index.get([id])
+        return None if document is None else _match(document, frozenset(), {}, 0.0, self.is_semantic)
+
     def _cosines(self, hits: Sequence[Hit], vector: NDArray[np.float32] | None) -> list[float]:
         """Of the question and each hit; only what was not found by its vector is looked up."""
         if vector is None:

@@ -55,6 +55,8 @@ def run(
     _check_secrets(settings)
     language = _choose_language(out, preset, reader)
     room = Room(out / language)
+    if room.live is None and not (faq or knowledge or responses):
+        raise ConfigError("has nothing to answer with", where="index", fix="give --faq, --knowledge or --responses")
     _furnish(room, responses, slots)
     if model is not None and reader is not None:
         room.add_model(model, reader.version)
@@ -102,15 +104,15 @@ def _check_secrets(settings: SupportConfig) -> None:
 
 
 def _furnish(room: Room, responses: Path | None, slots: Path | None) -> None:
-    """Check and copy what is given, before anything is changed."""
-    wanted = {"--responses": (responses, room.responses), "--slots": (slots, room.slots)}
-    for option, (source, target) in wanted.items():
-        if source is None and not target.is_file():
-            raise ConfigError("a new assistant needs this file", where=option, fix="see sample_data/support")
-    read_responses(responses or room.responses, read_slots(slots or room.slots))
-    for source, target in wanted.values():
+    """Check and copy what is given, before anything is changed; a new assistant may begin without either file."""
+    known = read_slots(slots or room.slots) if slots or room.slots.is_file() else {}
+    if responses or room.responses.is_file():
+        read_responses(responses or room.responses, known)
+    for source, target in ((responses, room.responses), (slots, room.slots)):
         if source is not None:
             room.put_file(source, target)
+        elif not target.is_file():
+            replace_text(target, "")
 
 
 def _read_pages(folder: Path, settings: SupportConfig) -> list[Document]:

@@ -18,16 +18,17 @@ from datetime import datetime
 
 from kits.support.answer.audience import tell_audience
 from kits.support.answer.compose import Composed
-from kits.support.answer.evidence import Evidence
+from kits.support.answer.evidence import Evidence, Match
 from kits.support.answer.response import Audience
 from kits.support.answer.terms import content_terms
 from kits.support.dialogue import speak
+from kits.support.dialogue.civility import find_civility, wants_person
 from kits.support.dialogue.context import asks_who_answers, carries_on, choose_option, is_question
 from kits.support.dialogue.cost import Step, choose_step
 from kits.support.dialogue.reply import Option, Reply
 from kits.support.dialogue.slot import Found, find_slots
 from kits.support.dialogue.state import State
-from kits.support.dialogue.topic import Topic, leave_out, read_topic
+from kits.support.dialogue.topic import NO_TOPIC, Topic, leave_out, read_topic
 from kits.support.dialogue.voice import Voice
 from kits.support.reading import OUT_OF_SCOPE, Understanding
 
@@ -81,7 +82,7 @@ def take_turn(state: State, heard: Heard, voice: Voice) -> Turn | None:
     state = replace(state, language=voice.language, at=heard.now.isoformat())
     if told or not (is_carrying or state.asked or state.options):
         state = replace(state, audience=told or heard.customer)
-    for rule in (_fill_asked, _choose_offered):
+    for rule in (_fill_asked, _choose_offered, _be_civil):
         done = rule(state, heard, voice, found)
         if done is not None:
             return done
@@ -107,12 +108,41 @@ def _fill_asked(state: State, heard: Heard, voice: Voice, found: dict[str, Found
 
 def _choose_offered(state: State, heard: Heard, voice: Voice, found: dict[str, Found]) -> Turn | None:
     """One of the offered meanings is chosen by its number or its words."""
-    offered = tuple(Option(intent, voice.title(intent, state.audience, heard.now.date())) for intent in state.options)
+    entries = {meaning: entry for meaning in state.options if (entry := voice.find_entry(meaning))}
+    offered = tuple(
+        Option(one, entries[one].heading if one in entries else voice.title(one, state.audience, heard.now.date()))
+        for one in state.options
+    )
     chosen = choose_option(heard.text, offered)
-    if chosen is None:
+    if chosen in entries:
+        return _give(state, entries[chosen], voice)
+    if chosen is None or chosen not in voice.responses:
         return None
     topic = Topic((chosen,), 1.0, 1.0, ((chosen, 1.0),), is_joined=True)
     return _go(replace(state, options=()).fill(found, heard.now, topic.intents), topic, heard, voice)
+
+
+def _give(state: State, entry: Match, voice: Voice) -> Turn | None:
+    """The entry of the FAQ that was chosen; None where it may not be given any more."""
+    composed = voice.composer.give(entry)
+    if composed is None:
+        return None
+    intent = composed.intent or OUT_OF_SCOPE
+    state = replace(state, topic=(intent,), question=entry.heading)
+    return speak.quote(state, composed, Topic((intent,), 1.0, 1.0, ((intent, 1.0),)), voice)
+
+
+def _be_civil(state: State, heard: Heard, voice: Voice, found: dict[str, Found]) -> Turn | None:
+    """A civility or the wish for a person, where the model was not taught it or no text is approved for it."""
+    if wants_person(heard.text):
+        is_taught = any(intent in voice.person_intents for intent, _ in heard.alone.intents)
+        return None if is_taught else speak.hand_over(state, NO_TOPIC, "requested", voice)
+    civility = find_civility(heard.text)
+    if civility is None:
+        return None
+    topic = read_topic(heard.alone)
+    is_approved = _is_sure(topic, voice) and all(intent in voice.responses for intent in topic.intents)
+    return None if is_approved else speak.be_civil(state, civility, voice)
 
 
 def _find_topic(
@@ -188,6 +218,9 @@ def _follow(
         return speak.hand_over(filled, topic, "unsure", voice)
     if composed is not None and is_strong:
         return speak.quote(_begin(filled, topic, heard), voice.reword(composed, evidence), topic, voice)
+    near = voice.find_near(evidence) if not state.options else ()
+    if near:
+        return speak.offer(_begin(filled, replace(topic, intents=()), heard), near, topic, voice)
     if topic.is_outside and state.misses == 0:
         return speak.decline(state, topic, voice)
     return speak.hand_over(filled, topic, "unanswered", voice)

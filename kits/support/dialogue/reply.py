@@ -19,7 +19,7 @@ class Option:
     """A meaning that is offered.
 
     Attributes:
-        intent: Which.
+        intent: Which; or the id of an entry of the FAQ, ``faq:`` and its own.
         label: As the customer reads it.
     """
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from kits.support.answer.compose import Citation, Composed, Part
+from kits.support.answer.evidence import Match
+from kits.support.dialogue.civility import Civility
 from kits.support.dialogue.reply import Action, Option, Reason, Reply
 from kits.support.dialogue.state import State
-from kits.support.dialogue.topic import Topic
+from kits.support.dialogue.topic import NO_TOPIC, Topic
 from kits.support.dialogue.voice import Voice
 from kits.support.dialogue.wording import say
 
@@ -61,17 +64,24 @@ def ask(state: State, topic: Topic, slot: str, voice: Voice, is_again: bool) -> 
 def clarify(state: State, topic: Topic, voice: Voice, today: date) -> Turn:
     """Offer the two likeliest meanings."""
     intents = [intent for intent, _ in topic.ranked if intent in voice.responses][:2]
-    options = tuple(Option(intent, voice.title(intent, state.audience, today)) for intent in intents)
-    lines = "\n".join(f"{number}. {option.label}" for number, option in enumerate(options, start=1))
-    state = replace(state, options=tuple(intents), misses=state.misses + 1, last="")
-    part = Part(f"{say('clarify', voice.language)}\n{lines}")
-    return state, _reply(voice, topic, "clarify", [part], options=options)
+    return _ask_which(state, [Option(one, voice.title(one, state.audience, today)) for one in intents], topic, voice)
+
+
+def offer(state: State, entries: Sequence[Match], topic: Topic, voice: Voice) -> Turn:
+    """Offer entries of the FAQ that may be meant."""
+    return _ask_which(state, [Option(entry.id, entry.heading) for entry in entries], topic, voice)
 
 
 def decline(state: State, topic: Topic, voice: Voice) -> Turn:
     """Say that this is nothing that is served here."""
     state = replace(state, misses=state.misses + 1, options=())
     return state, _reply(voice, topic, "answer", [Part(say("out_of_scope", voice.language))])
+
+
+def be_civil(state: State, civility: Civility, voice: Voice) -> Turn:
+    """Return a civility; what was talked about stays."""
+    action: Action = "close" if civility == "goodbye" else "answer"
+    return state, _reply(voice, NO_TOPIC, action, [Part(say(civility, voice.language))])
 
 
 def hand_over(state: State, topic: Topic, reason: Reason, voice: Voice) -> Turn:
@@ -85,6 +95,14 @@ def hand_over(state: State, topic: Topic, reason: Reason, voice: Voice) -> Turn:
 def name_answer(intents: tuple[str, ...], audience: str) -> str:
     """What an approved answer is remembered by, so that it is not given to two questions running."""
     return f"{';'.join(intents)}:{audience}"
+
+
+def _ask_which(state: State, options: Sequence[Option], topic: Topic, voice: Voice) -> Turn:
+    lines = "\n".join(f"{number}. {option.label}" for number, option in enumerate(options, start=1))
+    offered = tuple(option.intent for option in options)
+    state = replace(state, options=offered, misses=state.misses + 1, last="")
+    part = Part(f"{say('clarify', voice.language)}\n{lines}")
+    return state, _reply(voice, topic, "clarify", [part], options=tuple(options))
 
 
 def _reply(voice: Voice, topic: Topic, action: Action, parts: Any, **more: Any) -> Reply:

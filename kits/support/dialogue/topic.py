@@ -42,6 +42,9 @@ class Topic:
         return self.intents == (OUT_OF_SCOPE,)
 
 
+NO_TOPIC = Topic((), 1.0, 1.0, ())  # of what is no matter of the company's
+
+
 def read_topic(
     read: Understanding, evidence: Evidence | None = None, is_joined: bool = False, served: Collection[str] = ()
 ) -> Topic:

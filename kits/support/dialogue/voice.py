@@ -18,6 +18,7 @@ from kits.support.reading import Language
 from kits.support.scope.policy import Policy
 
 MOST_HEADINGS = 1_000
+ENTRY = "faq:"  # begins the id of an entry
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,22 @@ class Voice:
         approved = {text for one in self.responses.values() for text in one.texts.values()}
         documents = self.library.index.documents(Filter({"kind": KINDS}))
         return self.composer.warm(approved, ((str(one.metadata["kind"]), *split_text(one)) for one in documents))
+
+    def find_near(self, evidence: Evidence) -> tuple[Match, ...]:
+        """The two entries of the FAQ that are likeliest to be meant; none where to hand over costs less than to ask."""
+        entries: dict[str, Match] = {}
+        for match in sorted(evidence.matches, key=lambda match: -match.likeness):
+            if match.kind == "faq" and self.composer.give(match) is not None:
+                entries.setdefault(match.heading, match)
+        near = tuple(entries.values())[:2]
+        if len(near) < 2 or near[0].likeness < self.settings.least_offer:
+            return ()
+        costs = self.policy.costs(near[0].likeness, near[0].likeness)
+        return near if costs["clarify"] < costs["hand_over"] else ()
+
+    def find_entry(self, meaning: str) -> Match | None:
+        """The entry of the FAQ that was offered; None where the meaning is an intent, or the entry is gone."""
+        return self.library.find(meaning) if meaning.startswith(ENTRY) else None
 
     def title(self, intent: str, audience: str, today: date) -> str:
         """An intent in a customer's words: the first question of the FAQ that asks for it."""

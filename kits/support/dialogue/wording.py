@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 WORDS: dict[str, tuple[str, str]] = {
+    "greeting": ("Hello! What can I do for you?", "您好！请问有什么可以帮您？"),
+    "thanks": ("You are welcome.", "不客气。"),
+    "goodbye": ("Goodbye, and thank you for your message.", "再见，感谢您的咨询。"),
     "clarify": (
         "I want to be sure that I understand you. Do you mean one of these?",
         "我想确认一下您的意思，您是指下面哪一个？",

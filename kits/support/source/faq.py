@@ -89,7 +89,10 @@ def load_faq(sources: Sequence[str], config: DataConfig | None = None) -> Loaded
 
 
 def _make_entry(record: Record, place: str, seen: dict[str, str]) -> FaqEntry | Rejected:
-    """An entry, or why it is none; ``seen`` has the place of every id so far."""
+    """An entry, or why it is none; ``seen`` has the place of every id so far.
+
+    Who has no ids may ask the same of several products, and answer differently: then the answer is part of the id.
+    """
     question, answer = record["question"] or "", record["answer"] or ""
     if not question or not answer:
         return Rejected(place, f"no {'answer' if question else 'question'}")
@@ -100,13 +103,19 @@ def _make_entry(record: Record, place: str, seen: dict[str, str]) -> FaqEntry | 
     if first and last and first > last:
         return Rejected(place, f"it ends ({last}) before it begins ({first})")
     locale = (record["locale"] or detect_language(question)).lower().replace("_", "-").partition("-")[0]
-    name = record["id"] or _name(question, audience, locale, first)
-    if name in seen:
+    name = record["id"]
+    if name is None:
+        asked = (question, audience, locale, first)
+        name, whole = _name(*asked), _name(*asked, answer)
+        if whole in seen:
+            return Rejected(place, f"the same question and answer stand already at {seen[whole]}")
+        name, seen[whole] = (whole if name in seen else name), place
+    elif name in seen:
         return Rejected(place, f"the id {name[:40]!r} stands already at {seen[name]}")
     seen[name] = place
     return FaqEntry(name, question, answer, record["intent"], locale, first, last, audience, place)
 
 
 def _name(*parts: object) -> str:
-    """An id that stays the same as long as the question does."""
+    """An id that stays the same as long as the question does; with the answer, for a question that has several."""
     return "q-" + hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:12]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from core.errors import DataError
 from kits.support.assistant.talk import Assistant, Message
+from kits.support.dialogue.civility import find_civility, wants_person
 from kits.support.dialogue.context import carries_on, choose_option, is_question
 from kits.support.dialogue.reply import Option, Reply
 from kits.support.dialogue.state import Kept, State
@@ -135,6 +137,80 @@ def test_new_question_is_answered_by_the_pages_with_a_source_for_every_sentence(
     assert reply.cited == ["knowledge/transfers.md"]
     assert reply.parts
     assert all(part.citation == 0 for part in reply.parts)
+
+
+def unapproved(assistant: Assistant) -> Assistant:
+    """The assistant of who has an FAQ, and no approved texts."""
+    english = assistant.voices["en"]
+    spoken = replace(english, voice=replace(english.voice, responses={}, person_intents=frozenset()))
+    return Assistant({"en": spoken}, assistant.store, assistant.settings)
+
+
+def test_where_no_text_is_approved_the_two_nearest_entries_are_offered_and_the_chosen_one_is_given(
+    assistant: Assistant,
+) -> None:
+    bare = unapproved(assistant)
+    asked, chosen, followed = talk(bare, "my card was stolen", "2", "and for business accounts?")
+    assert (asked.action, asked.cited, len(asked.options)) == ("clarify", [], 2)
+    entries = [bare.voices["en"].voice.find_entry(option.intent) for option in asked.options]
+    assert [entry.heading for entry in entries if entry] == [option.label for option in asked.options]
+    assert (chosen.action, chosen.cited) == ("answer", [asked.options[1].intent])
+    assert entries[1] is not None
+    assert chosen.text == " ".join(entries[1].text.split())
+    assert followed.action in ("answer", "clarify"), "it goes on with the entry's question"
+    _, again = talk(bare, "my card was stolen", "the stolen card", name="c2")
+    assert (again.action, again.reason) == ("hand_over", "unanswered")
+    *_, gone = talk(bare, "my card was stolen", name="c3"), remove(bare, asked.options[0].intent, "c3")
+    assert gone.action == "hand_over", "an entry that is deleted meanwhile is not given"
+
+
+def remove(assistant: Assistant, entry: str, name: str) -> Reply:
+    """Delete an entry, then choose the first meaning."""
+    follower = assistant.voices["en"].follower
+    follower.shelf.change([], by="test", deleted=[entry])
+    assistant.follow()
+    return assistant.reply(name, "1", at=NOW + timedelta(minutes=3))
+
+
+def test_nothing_like_the_question_is_offered_to_who_asks_something_else(assistant: Assistant) -> None:
+    (declined,) = talk(unapproved(assistant), "tell me a joke")
+    assert (declined.action, declined.options) == ("answer", ())
+
+
+def test_civilities_and_the_wish_for_a_person_need_no_training(assistant: Assistant) -> None:
+    bare = unapproved(assistant)
+    hello, thanks, person = talk(bare, "Hello!", "Great, thank you so much.", "could I talk to someone, please?")
+    assert [reply.text for reply in (hello, thanks)] == ["Hello! What can I do for you?", "You are welcome."]
+    assert (person.action, person.reason) == ("hand_over", "requested")
+    (bye,) = talk(bare, "thanks, bye", name="c2")
+    assert bye.action == "close"
+    (own,) = talk(assistant, "hello", name="c3")
+    assert own.intents == ("greeting",), "an approved text comes first"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Hi there", "greeting"), ("good morning, everyone", None), ("OK thanks", "thanks"), ("谢谢，再见", "goodbye"),
+        ("hello, I lost my card", None), ("thank you for nothing", None), ("在吗？", "greeting"),
+        ("no, thanks", "thanks"), ("OK", None), ("...", None), ("", None),
+    ],
+)  # fmt: skip
+def test_civility_says_nothing_else(text: str, expected: str | None) -> None:
+    assert find_civility(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("can I speak to someone", True), ("put me through to a real person", True), ("Agent please", True),
+        ("I want to talk with one of your colleagues", True), ("我要找真人", True), ("人工", True),
+        ("how do I send money to someone", False), ("transfer 50 to a person abroad", False), ("人工费是多少", False),
+        ("am I talking to a human?", False), ("is my travel agent covered", False), ("are you a real person?", False),
+    ],
+)  # fmt: skip
+def test_wish_for_a_person_is_told_from_talk_about_people(text: str, expected: bool) -> None:
+    assert wants_person(text) is expected
 
 
 def test_entry_is_used_only_while_it_holds(assistant: Assistant) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.errors import DataError, ModelError
-from kits.support import Reader, Understanding
+from kits.support import Assistant, Reader, Understanding
 from tests.kits.support.command import QUICK, SAMPLE, call, succeed
 
 
@@ -43,6 +43,22 @@ def test_train_says_what_the_decisions_are_worth(trained: tuple[Path, dict[str, 
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "Answer, ask back, or hand over" in page
     assert "Answer, ask back, or hand over" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_assistant_may_begin_with_nothing_but_an_faq(
+    trained: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
+    home = tmp_path / "assistant"
+    refused = call("index", "--model", trained[0], "--out", home)
+    assert (refused.code, home.exists()) == (2, False)
+    assert "nothing to answer with" in refused.err
+    succeed("index", "--model", trained[0], "--faq", SAMPLE / "faq.csv", "--out", home)
+    assistant = Assistant.load(home)
+    reply = assistant.reply("c1", "How do I close my account?")
+    assert reply.action in ("answer", "clarify")
+    assert reply.cited or reply.options
+    succeed("index", "--responses", SAMPLE / "responses.toml", "--slots", SAMPLE / "slots.toml", "--out", home)
+    assert Assistant.load(home, may_write=False).voices["en"].voice.responses, "what is approved may come later"
 
 
 def test_evaluate_reports_accuracy_scope_and_double_wishes_beside_the_baselines(

@@ -77,6 +77,18 @@ def test_faq_columns_may_have_other_names_and_ids_are_made_where_there_are_none(
     assert (entry.locale, entry.id) == ("zh", load_faq([source], DataConfig(map={"question": "Frage"})).items[0].id)
 
 
+def test_same_question_may_have_several_answers_where_there_are_no_ids(tmp_path: Path) -> None:
+    rows = "Which papers?,A passport.\nWhich papers?,A deed.\nWhich papers?,A passport.\n"
+    loaded = load_faq([write(tmp_path / "faq.csv", f"question,answer\n{rows}")])
+    assert [entry.answer for entry in loaded.items] == ["A passport.", "A deed."]
+    assert len({entry.id for entry in loaded.items}) == 2
+    (alone,) = load_faq([write(tmp_path / "one.csv", "question,answer\nWhich papers?,A licence.\n")]).items
+    assert alone.id == loaded.items[0].id, "one question, one id, whatever its answer is today"
+    (rejected,) = loaded.rejected
+    assert rejected.reason.startswith("the same question and answer stand already at")
+    assert rejected.reason.endswith("faq.csv:2")
+
+
 def test_sample_transcripts_are_read_in_order() -> None:
     loaded = load_transcripts([str(SAMPLE / "transcripts.jsonl")])
     assert loaded.rejected == []
