@@ -82,6 +82,11 @@ class Reader:
         """Of the vectors that ``embed`` makes."""
         return self.scope.matcher.dimension
 
+    @property
+    def is_semantic(self) -> bool:
+        """Whether near vectors mean the same; else they only share words."""
+        return self.scope.matcher.kind == "encoder"
+
     def read(self, texts: Sequence[str], *, may_ask_two: bool = True) -> list[Understanding]:
         """What each text asks for, in the order of ``texts``.
 

@@ -67,7 +67,7 @@ class Composed:
         parts: Its pieces, each with a source.
         citations: The sources.
         covered: Share of the question's terms that the chosen sentences and their headings have.
-        score: Of the best sentence, 0 to about 1.
+        score: Of the best sentence, 0 to about 1; up to 2 for an entry that asks the same.
         likeness: Of the entry's question and the customer's; 0 for pages.
         nearness: Cosine of the best sentence and the question; None where words alone decide.
         intent: Of the entry that was given; empty for pages.
@@ -122,13 +122,19 @@ class Composer:
         hosts: The company's own web addresses, which may be shown.
         most_sentences: Of one answer.
         most_characters: Of one answer.
+        same_from: An entry whose question is so like the customer's asks the same, whatever else has its words.
     """
 
     def __init__(
-        self, embed: Embed | None, hosts: Collection[str] = (), most_sentences: int = 3, most_characters: int = 600
+        self,
+        embed: Embed | None,
+        hosts: Collection[str] = (),
+        most_sentences: int = 3,
+        most_characters: int = 600,
+        same_from: float = 0.85,
     ) -> None:
         self._hosts = frozenset(hosts)
-        self._most_sentences, self._most_characters = most_sentences, most_characters
+        self._most_sentences, self._most_characters, self._same_from = most_sentences, most_characters, same_from
         self._vectors = None if embed is None else Recent[str](embed, MOST_VECTORS, MOST_VECTORS)
         self._cut = lru_cache(MOST_CUT)(self._cut_anew)
 
@@ -224,6 +230,8 @@ class Composer:
             score = covered if cosine is None else (2 * covered + cosine) / 3
             if match.kind == "faq":
                 score = max(score, (2 * covered + match.likeness) / 3) + FAQ_HEAD_START
+                if match.likeness >= self._same_from:
+                    score = 1.0 + match.likeness
             if piece.audience is not None and piece.audience != audience:
                 score -= WRONG_AUDIENCE
             rated.append(_Unit(match, piece.place, piece.text, score, cosine))

@@ -12,13 +12,14 @@ from core.console import say, show_table
 from core.errors import ConfigError
 from core.index.document import Document
 from kits.support.answer.response import read_responses
-from kits.support.assistant.home import CONFIG, LANGUAGES, LIVE, Room, replace_text
-from kits.support.assistant.voices import choose_embed, open_assistant_store, read_settings
+from kits.support.assistant.home import CONFIG, LANGUAGES, LIVE, UNTAUGHT, Room, replace_text
+from kits.support.assistant.voices import Reads, choose_embed, open_assistant_store, open_reader, read_settings
 from kits.support.config import SupportConfig
 from kits.support.dialogue.slot import read_slots
 from kits.support.index.document import Objection, faq_document, find_withheld, page_document
 from kits.support.index.follow import Follower, name_folder
 from kits.support.predict import Reader
+from kits.support.reading import Language
 from kits.support.source.faq import load_faq
 from kits.support.source.knowledge import load_knowledge
 from kits.support.store.shelf import Shelf, Tally
@@ -55,12 +56,14 @@ def run(
     _check_secrets(settings)
     language = _choose_language(out, preset, reader)
     room = Room(out / language)
-    if room.live is None and not (faq or knowledge or responses):
-        raise ConfigError("has nothing to answer with", where="index", fix="give --faq, --knowledge or --responses")
+    if room.live is None and not (faq or knowledge or (responses and model)):
+        raise ConfigError("has nothing to answer with", where="index", fix="give --faq or --knowledge")
     _furnish(room, responses, slots)
     if model is not None and reader is not None:
         room.add_model(model, reader.version)
         room.promote(reader.version)
+    elif room.live is None:
+        room.promote(UNTAUGHT)
     replace_text(out / CONFIG, dump_config(settings))
     opened = open_assistant_store(out, settings)
     shelf = Shelf(opened, language)
@@ -72,8 +75,10 @@ def run(
     if knowledge:
         documents = [document for folder in knowledge for document in _read_pages(folder, settings)]
         tallies["page"] = _put(shelf, "page", documents, settings, withheld)
-    result = _follow(room, shelf, settings, reader or Reader.load(room.model))
+    result = _follow(room, shelf, settings, reader or open_reader(language, room, settings))
     _report(tallies, withheld, result, as_json)
+    if room.is_untaught:
+        say("No model yet: no intent is read, and only the FAQ and the pages answer. Train one, then: index --model")
     return {
         "out": str(out), "language": language, "model_version": room.live,
         "changes": {kind: asdict(tally) for kind, tally in tallies.items()},
@@ -81,16 +86,17 @@ def run(
     }  # fmt: skip
 
 
-def _choose_language(out: Path, preset: str | None, reader: Reader | None) -> str:
+def _choose_language(out: Path, preset: str | None, reader: Reader | None) -> Language:
     if reader is not None:
-        return str(reader.config.preset)
+        return reader.config.preset
     there = [language for language in LANGUAGES if (out / language / LIVE).is_file()]
-    if preset is not None and preset not in LANGUAGES:
-        raise ConfigError("no such language", where="--preset", got=preset, expected=" or ".join(LANGUAGES))
     if preset is None and len(there) != 1:
-        fix = "name the language: --preset en or --preset zh" if there else "name a model: --model DIR"
+        fix = "name it: --preset en or --preset zh" + ("" if there else "; or a model: --model DIR")
         raise ConfigError("for which language?", where="index", fix=fix)
-    return preset or there[0]
+    for language in LANGUAGES if preset else there:
+        if preset in (None, language):
+            return language
+    raise ConfigError("no such language", where="--preset", got=preset, expected=" or ".join(LANGUAGES))
 
 
 def _check_secrets(settings: SupportConfig) -> None:
@@ -129,7 +135,7 @@ def _put(
     return shelf.change(documents, by="index", withheld=ids, replaces=kind)
 
 
-def _follow(room: Room, shelf: Shelf, settings: SupportConfig, reader: Reader) -> dict[str, Any]:
+def _follow(room: Room, shelf: Shelf, settings: SupportConfig, reader: Reads) -> dict[str, Any]:
     """Bring the index up to date, or leave it to the process that has it open."""
     embed, dimension, encoder = choose_embed(reader, settings)
     follower = Follower(shelf, room.folder / name_folder(encoder), embed, dimension, encoder)

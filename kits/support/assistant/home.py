@@ -4,7 +4,7 @@ assistant/
 config.toml            settings, as the verb index was given them
 support.db             conversations and knowledge, if no other database is named
 en/  zh/
-models/VERSION/      trained models; ``live`` names the one that answers
+models/VERSION/      trained models; ``live`` names the one that answers, or is ``untaught``
 responses.toml  slots.toml
 index-…/             made from the database, one for each encoder
 """
@@ -17,12 +17,15 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from core.errors import ConfigError
 from kits.support.config import SupportConfig
+from kits.support.reading import Language
 
-LANGUAGES = ("en", "zh")
+LANGUAGES: tuple[Language, ...] = get_args(Language)
 CONFIG, DATABASE, LIVE = "config.toml", "support.db", "live"
+UNTAUGHT = "untaught"
 _VERSION = re.compile(r"[\w.-]{1,100}")
 
 
@@ -65,6 +68,11 @@ class Room:
             raise ConfigError("names no model", where=str(self.folder / LIVE), got=version)
         return version
 
+    @property
+    def is_untaught(self) -> bool:
+        """Whether the assistant has begun without a model."""
+        return self.live == UNTAUGHT
+
     def add_model(self, source: Path, version: str) -> Path:
         """Copy a trained model here; it does not answer yet."""
         target = self.folder / "models" / version
@@ -83,7 +91,7 @@ class Room:
         replace_text(target, source.read_text(encoding="utf-8-sig"))
 
 
-def open_rooms(folder: Path) -> Mapping[str, Room]:
+def open_rooms(folder: Path) -> Mapping[Language, Room]:
     """The languages that an assistant speaks.
 
     Raises:
@@ -95,7 +103,7 @@ def open_rooms(folder: Path) -> Mapping[str, Room]:
     return rooms
 
 
-def choose_room(folder: Path, language: str | None) -> tuple[str, Room]:
+def choose_room(folder: Path, language: str | None) -> tuple[Language, Room]:
     """The language that is named, or the only one there is.
 
     Raises:
@@ -104,10 +112,10 @@ def choose_room(folder: Path, language: str | None) -> tuple[str, Room]:
     rooms = open_rooms(folder)
     if language is None and len(rooms) > 1:
         raise ConfigError("for which language?", where="--preset", expected=" or ".join(rooms))
-    chosen = language or next(iter(rooms))
-    if chosen not in rooms:
-        raise ConfigError("the assistant does not speak it", where="--preset", got=chosen)
-    return chosen, rooms[chosen]
+    for spoken, room in rooms.items():
+        if language in (None, spoken):
+            return spoken, room
+    raise ConfigError("the assistant does not speak it", where="--preset", got=language)
 
 
 def place_database(folder: Path, settings: SupportConfig) -> str:

@@ -22,10 +22,10 @@ from kits.support.answer.generate import INSTRUCTION, check_support, format_requ
 from kits.support.answer.lesson import Lesson, make_lessons
 from kits.support.answer.local import LocalGenerator
 from kits.support.assistant.home import Room, choose_room
-from kits.support.assistant.voices import Spoken, open_assistant_store, open_voice, read_settings
+from kits.support.assistant.voices import Spoken, open_assistant_store, open_reader, open_voice, read_settings
 from kits.support.config import GenerateConfig, SupportConfig
 from kits.support.index.document import faq_document
-from kits.support.predict import Reader
+from kits.support.reading import Language
 from kits.support.source.faq import FaqEntry, load_faq
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def run(
 
 
 def _collect(
-    assistant: Path, settings: SupportConfig, language: str, room: Room, faq: Sequence[str]
+    assistant: Path, settings: SupportConfig, language: Language, room: Room, faq: Sequence[str]
 ) -> Examples:
     """Examples of the entries of one language that hold today, with what the assistant's index finds for them."""
     today = datetime.now(ZoneInfo(settings.dialogue.timezone)).date()
@@ -142,7 +142,7 @@ def _collect(
     quiet = settings.model_copy(update={"generate": GenerateConfig()})
     store = open_assistant_store(assistant, quiet)
     try:
-        spoken = open_voice(language, room, store, quiet, Reader.load(room.model), may_write=False)
+        spoken = open_voice(language, room, store, quiet, open_reader(language, room, quiet), may_write=False)
         found = [_make(entry, spoken, settings, today) for entry in entries]
         spoken.follower.close()
     finally:

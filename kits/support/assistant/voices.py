@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kits.support.answer.compose import Composer
 from kits.support.answer.evidence import Embed, Library
@@ -24,7 +24,37 @@ from kits.support.store.shelf import Shelf
 from kits.support.store.store import Store, open_store
 
 if TYPE_CHECKING:
-    from kits.support.predict import Reader
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from kits.support.reading import Language, Understanding
+
+
+class Reads(Protocol):
+    """Who reads what customers write: ``kits.support.Reader``, or who stands in for one."""
+
+    @property
+    def version(self) -> str:
+        """Tells what makes these vectors from every other."""
+
+    @property
+    def dimension(self) -> int:
+        """Of the vectors that ``embed`` makes."""
+
+    @property
+    def is_semantic(self) -> bool:
+        """Whether near vectors mean the same; else they only share words."""
+
+    def read(self, texts: Sequence[str], *, may_ask_two: bool = True) -> list[Understanding]:
+        """What each text asks for."""
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors of texts."""
+
+    def warm(self) -> Iterator[int]:
+        """Get ready, step by step."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +67,7 @@ class Spoken:
         follower: Keeps the index.
     """
 
-    reader: Reader
+    reader: Reads
     voice: Voice
     follower: Follower
 
@@ -86,15 +116,25 @@ def open_voices(folder: Path, store: Store, settings: SupportConfig, may_write: 
         DataError: Responses or slots are wrong.
         ModelError: A model is damaged.
     """
-    from kits.support.predict import Reader  # imports torch, which whoever brings a reader of their own need not have
-
     return {
-        language: open_voice(language, room, store, settings, Reader.load(room.model), may_write)
+        language: open_voice(language, room, store, settings, open_reader(language, room, settings), may_write)
         for language, room in open_rooms(folder).items()
     }
 
 
-def choose_embed(reader: Reader, settings: SupportConfig) -> tuple[Embed | None, int, str]:
+def open_reader(language: Language, room: Room, settings: SupportConfig) -> Reads:
+    """The model that answers, or who stands in for it where none has been trained.
+
+    Raises:
+        ModelError: A model is damaged.
+    """
+    from kits.support.assistant.untaught import Untaught  # torch, which who brings a reader of their own need not have
+    from kits.support.predict import Reader
+
+    return Untaught.open(language, settings) if room.is_untaught else Reader.load(room.model)
+
+
+def choose_embed(reader: Reads, settings: SupportConfig) -> tuple[Embed | None, int, str]:
     """How vectors are made: the function, their dimension, and a name for what makes them."""
     if not settings.index.dense:
         return None, 0, "words"
@@ -115,7 +155,7 @@ def open_generator(settings: GenerateConfig) -> Generator | None:
 
 
 def open_voice(
-    language: str, room: Room, store: Store, settings: SupportConfig, reader: Reader, may_write: bool = True
+    language: Language, room: Room, store: Store, settings: SupportConfig, reader: Reads, may_write: bool = True
 ) -> Spoken:
     """One language of an assistant, with a reader that is loaded.
 
@@ -130,12 +170,12 @@ def open_voice(
     follower = Follower(Shelf(store, language), folder, embed, dimension, encoder, may_write)
     answer = settings.answer
     voice = Voice(
-        language=language,  # type: ignore[arg-type]
+        language=language,
         responses=responses,
         slots=slots,
         policy=Policy.of(settings.policy),
-        library=Library(follower, embed, reader.scope.matcher.kind == "encoder", settings.index.searched),
-        composer=Composer(embed, answer.hosts, answer.sentences, answer.characters),
+        library=Library(follower, embed, reader.is_semantic, settings.index.searched),
+        composer=Composer(embed, answer.hosts, answer.sentences, answer.characters, answer.least_likeness),
         settings=answer,
         person_intents=frozenset(settings.dialogue.person_intents),
         generator=open_generator(settings.generate),

@@ -198,7 +198,9 @@ def _follow(
     """Take the step that costs least."""
     state = replace(state, asked=None, tries=0)
     sure = topic.intents if _is_sure(topic, voice) else ()
-    composed = voice.compose(evidence, state.audience, sure) if _may_quote(topic, voice) else None
+    is_further = evidence.question != heard.text  # it was looked for with the words before
+    given = state.last.removeprefix(speak.QUOTED) if is_further else ""
+    composed = voice.compose(evidence, state.audience, sure, given) if _may_quote(topic, voice) else None
     is_strong = composed is not None and voice.is_strong(composed, evidence)
     can_clarify = not state.options and len(topic.ranked) > 1 and not topic.is_outside
     filled = state.fill(found, heard.now, topic.intents)
@@ -218,7 +220,7 @@ def _follow(
         return speak.hand_over(filled, topic, "unsure", voice)
     if composed is not None and is_strong:
         return speak.quote(_begin(filled, topic, heard), voice.reword(composed, evidence), topic, voice)
-    near = voice.find_near(evidence) if not state.options else ()
+    near = voice.find_near(evidence, given) if not state.options else ()
     if near:
         return speak.offer(_begin(filled, replace(topic, intents=()), heard), near, topic, voice)
     if topic.is_outside and state.misses == 0:

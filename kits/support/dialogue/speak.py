@@ -17,6 +17,7 @@ from kits.support.dialogue.voice import Voice
 from kits.support.dialogue.wording import say
 
 Turn = tuple[State, Reply]
+QUOTED = "quote:"  # before the source of the last answer
 
 
 def respond(state: State, topic: Topic, voice: Voice) -> Turn:
@@ -47,7 +48,7 @@ def quote(state: State, composed: Composed, topic: Topic, voice: Voice) -> Turn:
     """Say what the pages say."""
     intents = (composed.intent,) if composed.intent and not topic.is_outside and _is_near(composed, topic) else ()
     named = replace(topic, intents=intents or topic.intents)
-    state = replace(state, last=f"quote:{composed.citations[0].source}", options=(), misses=0)
+    state = replace(state, last=f"{QUOTED}{composed.citations[0].source}", options=(), misses=0)
     slots = state.slots_for(topic.intents, voice.slots)
     return state, _reply(voice, named, "answer", composed.parts, citations=composed.citations, slots=slots)
 

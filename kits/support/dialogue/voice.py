@@ -54,18 +54,21 @@ class Voice:
             name for name, one in self.responses.items() if one.is_small_talk or one.action == "close"
         )
 
-    def compose(self, evidence: Evidence, audience: str, sure: Collection[str] = ()) -> Composed | None:
+    def compose(
+        self, evidence: Evidence, audience: str, sure: Collection[str] = (), given: str = ""
+    ) -> Composed | None:
         """The best answer out of what was found.
 
         Args:
             evidence: What was found.
             audience: For whom.
             sure: The intents, where they are sure: then an entry for another one must ask the very same.
+            given: An entry that was given just now, and is no answer to what they ask further.
         """
 
         def keep(match: Match) -> bool:
             fits = not sure or not match.intent or match.intent in sure
-            return fits or match.likeness >= self.settings.least_likeness
+            return match.id != given and (fits or match.likeness >= self.settings.least_likeness)
 
         return self.composer.compose(evidence, audience, keep)
 
@@ -92,17 +95,22 @@ class Voice:
         documents = self.library.index.documents(Filter({"kind": KINDS}))
         return self.composer.warm(approved, ((str(one.metadata["kind"]), *split_text(one)) for one in documents))
 
-    def find_near(self, evidence: Evidence) -> tuple[Match, ...]:
-        """The two entries of the FAQ that are likeliest to be meant; none where to hand over costs less than to ask."""
-        entries: dict[str, Match] = {}
+    def find_near(self, evidence: Evidence, given: str = "") -> tuple[Match, ...]:
+        """The two entries of the FAQ that are likeliest to be meant; none where to hand over costs less than to ask.
+
+        Args:
+            evidence: What was found.
+            given: An entry that was given just now.
+        """
+        near: list[Match] = []
         for match in sorted(evidence.matches, key=lambda match: -match.likeness):
-            if match.kind == "faq" and self.composer.give(match) is not None:
-                entries.setdefault(match.heading, match)
-        near = tuple(entries.values())[:2]
+            is_new = all(match.heading != one.heading and match.text != one.text for one in near)
+            if match.kind == "faq" and match.id != given and is_new and self.composer.give(match) is not None:
+                near.append(match)
         if len(near) < 2 or near[0].likeness < self.settings.least_offer:
             return ()
         costs = self.policy.costs(near[0].likeness, near[0].likeness)
-        return near if costs["clarify"] < costs["hand_over"] else ()
+        return tuple(near[:2]) if costs["clarify"] < costs["hand_over"] else ()
 
     def find_entry(self, meaning: str) -> Match | None:
         """The entry of the FAQ that was offered; None where the meaning is an intent, or the entry is gone."""

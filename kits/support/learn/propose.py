@@ -23,7 +23,8 @@ from kits.support.store.store import Store
 from kits.support.view.figures import cluster_texts, read_unanswered
 
 if TYPE_CHECKING:
-    from kits.support.predict import Reader
+    from kits.support.assistant.voices import Reads
+    from kits.support.reading import Understanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,12 @@ class Proposal:
     count: int
 
 
-def propose(store: Store, reader: Reader, since: datetime, language: str) -> list[Proposal]:
+def propose(store: Store, reader: Reads, since: datetime, language: str) -> list[Proposal]:
     """Corrections, then clusters of what was not answered, the largest first; single texts come last.
 
     Args:
         store: The assistant's database.
-        reader: The live model.
+        reader: Who answers now.
         since: What is older is not looked at.
         language: Texts in another one are left out.
     """
@@ -83,10 +84,15 @@ def propose(store: Store, reader: Reader, since: datetime, language: str) -> lis
         rows += [(text, "", "unanswered", number, cluster.count) for text in cluster.texts]
     reads = reader.read([text for text, *_ in rows])
     return [
-        Proposal(redact(text), intent, f"{read.intents[0][0]} {read.intents[0][1]:.2f}", source, number, count)
+        Proposal(redact(text), intent, _suggest(read), source, number, count)
         for (text, intent, source, number, count), read in zip(rows, reads, strict=True)
         if read.language == language
     ]
+
+
+def _suggest(read: Understanding) -> str:
+    """The likeliest intent and its probability; nothing where no model has been trained."""
+    return " ".join(f"{intent} {chance:.2f}" for intent, chance in read.intents[:1])
 
 
 def write_proposals(file: Path, proposals: Sequence[Proposal]) -> None:

@@ -15,12 +15,13 @@ from core.data.table import write_rows
 from core.errors import ConfigError
 from kits.support.assistant.home import Room, choose_room
 from kits.support.assistant.talk import Assistant
-from kits.support.assistant.voices import open_assistant_store, open_voice, read_settings
+from kits.support.assistant.voices import open_assistant_store, open_reader, open_voice, read_settings
 from kits.support.config import SupportConfig
 from kits.support.data import load, replace_sources
 from kits.support.learn.compare import Comparison, compare, name_reading
 from kits.support.learn.propose import propose, read_accepted, write_proposals
 from kits.support.predict import Reader
+from kits.support.reading import Language
 from kits.support.rehearse.run import hold_all
 from kits.support.rehearse.story import Story, read_stories
 from kits.support.store.shelf import Shelf
@@ -62,15 +63,21 @@ def run(
     )
     language, room = choose_room(assistant, preset)
     opened = open_assistant_store(assistant, settings)
-    live = Reader.load(room.model)
     if review is None:
-        proposals = propose(opened, live, datetime.now(UTC) - timedelta(days=days), language)
+        since = datetime.now(UTC) - timedelta(days=days)
+        proposals = propose(opened, open_reader(language, room, settings), since, language)
         write_proposals(out / PROPOSALS, proposals)
         if not as_json and proposals:
             rows = [(p.text, p.source, p.count, p.intent or f"? {p.suggested}") for p in proposals[:SHOWN]]
             show_table("Proposals", ("text", "source", "alike", "intent"), rows)
         say(f"Give each text an intent, or none, in {out / PROPOSALS}; then: learn --review {out / PROPOSALS}")
         return {"proposals": len(proposals), "file": str(out / PROPOSALS)}
+    if room.is_untaught:
+        raise ConfigError(
+            "no model has been trained that a new one could be compared with", where="learn",
+            fix=f"train --data YOURS --data {review}, then index --model",
+        )  # fmt: skip
+    live = Reader.load(room.model)
     if not data or not test:
         raise ConfigError("to train, name the rows: --data, and a fixed test: --test", where="learn")
     accepted = read_accepted(review)
@@ -123,7 +130,7 @@ def _compare(
     room: Room,
     store: Store,
     settings: SupportConfig,
-    language: str,
+    language: Language,
     readers: tuple[Reader, Reader],
     fixed: Sequence[tuple[str, str]],
     told: Sequence[Story],
@@ -139,7 +146,7 @@ def _compare(
 
 
 def _rehearse(
-    room: Room, store: Store, settings: SupportConfig, language: str, reader: Reader, told: Sequence[Story]
+    room: Room, store: Store, settings: SupportConfig, language: Language, reader: Reader, told: Sequence[Story]
 ) -> dict[str, bool]:
     """Which conversations pass with a reader; everything is kept in a place that is thrown away."""
     with TemporaryDirectory(prefix="fieldkits-learn-") as place:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -52,7 +51,7 @@ class FakeReader:
 
     version = "fake"
     dimension = DIMENSION
-    scope = SimpleNamespace(matcher=SimpleNamespace(kind="latent"))  # near texts share words, and no more is known
+    is_semantic = False  # near texts share words, and no more is known
 
     def __init__(self, settings: SupportConfig | None = None) -> None:
         self.config = settings or SupportConfig()

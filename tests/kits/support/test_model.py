@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 from core.errors import DataError, ModelError
 from kits.support import Assistant, Reader, Understanding
 from tests.kits.support.command import QUICK, SAMPLE, call, succeed
+from tests.kits.support.fake import close
 
 
 @pytest.fixture(scope="module")
@@ -49,16 +52,39 @@ def test_assistant_may_begin_with_nothing_but_an_faq(
     trained: tuple[Path, dict[str, object]], tmp_path: Path
 ) -> None:
     home = tmp_path / "assistant"
-    refused = call("index", "--model", trained[0], "--out", home)
-    assert (refused.code, home.exists()) == (2, False)
-    assert "nothing to answer with" in refused.err
-    succeed("index", "--model", trained[0], "--faq", SAMPLE / "faq.csv", "--out", home)
+    for given in (("--model", trained[0]), ("--preset", "en"), ("--faq", SAMPLE / "faq.csv")):
+        refused = call("index", *given, "--out", home)
+        assert (refused.code, home.exists()) == (2, False)
+        assert "nothing to answer with" in refused.err or "which language" in refused.err
+    begun = succeed("index", "--faq", SAMPLE / "faq.csv", "--preset", "en", "--out", home, "--json").result
+    assert begun["model_version"] == "untaught"
+    stories = tmp_path / "stories.yaml"
+    stories.write_text(
+        "now: 2026-10-05T10:00:00+02:00\nconversations:\n  - id: lost\n    about: What the FAQ says\n    turns:\n"
+        "      - user: How can I block a lost card?\n        action: answer\n        cites: [faq:lost-card-block]\n"
+        "      - user: and what does a replacement cost?\n        action: answer\n        cites: [faq:lost-card-cost]\n"
+        "      - user: tell me a joke\n        action: answer\n        intent: oos\n"
+    )
+    succeed("test", "--assistant", home, "--stories", stories)
+    with closing_assistant(home) as assistant:
+        assistant.reply("c1", "sing me a song about rain")
+        assert assistant.reply("c1", "and another one about snow").action == "hand_over"
+    proposed = succeed("learn", "--assistant", home, "--out", tmp_path / "learned", "--json").result
+    assert proposed["proposals"] >= 1
+    refused = call("learn", "--assistant", home, "--out", tmp_path / "learned", "--review", proposed["file"])
+    assert "no model has been trained" in refused.err
+    added = ("--model", trained[0], "--responses", SAMPLE / "responses.toml", "--slots", SAMPLE / "slots.toml")
+    assert succeed("index", *added, "--out", home, "--json").result["model_version"] != "untaught"
+    with closing_assistant(home) as assistant:
+        assert assistant.reply("c2", "I lost my card").asks == "card_last_four"
+
+
+@contextmanager
+def closing_assistant(home: Path) -> Iterator[Assistant]:
+    """An assistant that leaves its index to the next one."""
     assistant = Assistant.load(home)
-    reply = assistant.reply("c1", "How do I close my account?")
-    assert reply.action in ("answer", "clarify")
-    assert reply.cited or reply.options
-    succeed("index", "--responses", SAMPLE / "responses.toml", "--slots", SAMPLE / "slots.toml", "--out", home)
-    assert Assistant.load(home, may_write=False).voices["en"].voice.responses, "what is approved may come later"
+    yield assistant
+    close(assistant)
 
 
 def test_evaluate_reports_accuracy_scope_and_double_wishes_beside_the_baselines(
