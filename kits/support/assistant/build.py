@@ -9,7 +9,7 @@ from typing import Any
 
 from core.config import dump_config
 from core.console import say, show_table
-from core.errors import ConfigError
+from core.errors import ConfigError, DataError
 from core.index.document import Document
 from kits.support.answer.response import read_responses
 from kits.support.assistant.home import CONFIG, LANGUAGES, LIVE, UNTAUGHT, Room, replace_text
@@ -58,6 +58,7 @@ def run(
     room = Room(out / language)
     if room.live is None and not (faq or knowledge or (responses and model)):
         raise ConfigError("has nothing to answer with", where="index", fix="give --faq or --knowledge")
+    given = _read_documents(faq, knowledge, language, settings)
     _furnish(room, responses, slots)
     if model is not None and reader is not None:
         room.add_model(model, reader.version)
@@ -68,13 +69,7 @@ def run(
     opened = open_assistant_store(out, settings)
     shelf = Shelf(opened, language)
     withheld: list[Objection] = []
-    tallies = {}
-    if faq:
-        entries = [entry for entry in load_faq(faq, settings.data).items if entry.locale == language]
-        tallies["faq"] = _put(shelf, "faq", [faq_document(entry) for entry in entries], settings, withheld)
-    if knowledge:
-        documents = [document for folder in knowledge for document in _read_pages(folder, settings)]
-        tallies["page"] = _put(shelf, "page", documents, settings, withheld)
+    tallies = {kind: _put(shelf, kind, documents, settings, withheld) for kind, documents in given.items()}
     result = _follow(room, shelf, settings, reader or open_reader(language, room, settings))
     _report(tallies, withheld, result, as_json)
     if room.is_untaught:
@@ -119,6 +114,28 @@ def _furnish(room: Room, responses: Path | None, slots: Path | None) -> None:
             room.put_file(source, target)
         elif not target.is_file():
             replace_text(target, "")
+
+
+def _read_documents(
+    faq: list[str] | None, knowledge: list[Path] | None, language: Language, settings: SupportConfig
+) -> dict[str, list[Document]]:
+    """What is given of the FAQ and of pages, by its kind.
+
+    Raises:
+        DataError: A file cannot be read, or has no entry in the language and would take the place of all there are.
+    """
+    given = {}
+    if faq:
+        entries = load_faq(faq, settings.data).items
+        given["faq"] = [faq_document(entry) for entry in entries if entry.locale == language]
+        if not given["faq"]:
+            raise DataError(
+                "no entry is in the assistant's language", where=", ".join(faq), expected=language,
+                got=", ".join(sorted({entry.locale for entry in entries})), fix="give --preset, or the column locale",
+            )  # fmt: skip
+    if knowledge:
+        given["page"] = [document for folder in knowledge for document in _read_pages(folder, settings)]
+    return given
 
 
 def _read_pages(folder: Path, settings: SupportConfig) -> list[Document]:

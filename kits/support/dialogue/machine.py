@@ -8,6 +8,9 @@ the topic, alone or with the words before ──▶ cost of the step that follow
 │
 answer │ ask_slot │ close │ hand_over ◀── go ──┤── clarify, once
 answer from the pages ◀── strong evidence ┴── hand_over
+
+Where no text is approved, entries of the FAQ that are near enough are offered before a person takes over. What people
+say to any company comes before all of it, if the model was not taught it.
 """
 
 from __future__ import annotations

@@ -52,10 +52,14 @@ def test_assistant_may_begin_with_nothing_but_an_faq(
     trained: tuple[Path, dict[str, object]], tmp_path: Path
 ) -> None:
     home = tmp_path / "assistant"
-    for given in (("--model", trained[0]), ("--preset", "en"), ("--faq", SAMPLE / "faq.csv")):
+    for given, why in (
+        (("--model", trained[0]), "nothing to answer with"),
+        (("--faq", SAMPLE / "faq.csv"), "which language"),
+        (("--faq", SAMPLE / "faq_zh.csv", "--preset", "en"), "no entry is in the assistant's language"),
+    ):
         refused = call("index", *given, "--out", home)
         assert (refused.code, home.exists()) == (2, False)
-        assert "nothing to answer with" in refused.err or "which language" in refused.err
+        assert why in refused.err
     begun = succeed("index", "--faq", SAMPLE / "faq.csv", "--preset", "en", "--out", home, "--json").result
     assert begun["model_version"] == "untaught"
     stories = tmp_path / "stories.yaml"
