@@ -35,7 +35,8 @@ class Reply:
         action: What it does; None where it is silent, because a person owns the conversation.
         parts: What it says, piece by piece, each with its source.
         citations: The sources.
-        intents: What was read in the customer's words; ``oos`` for nothing that is served here.
+        intents: What was read in the customer's words; ``oos`` for nothing that is served here; empty for civilities,
+            and for what the FAQ or the pages answer though no intent was read.
         confidence: Calibrated probability that this is what was meant.
         slots: What is filled for it.
         asks: The slot that is asked for.

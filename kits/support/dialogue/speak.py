@@ -47,7 +47,7 @@ def respond(state: State, topic: Topic, voice: Voice) -> Turn:
 def quote(state: State, composed: Composed, topic: Topic, voice: Voice) -> Turn:
     """Say what the pages say."""
     intents = (composed.intent,) if composed.intent and not topic.is_outside and _is_near(composed, topic) else ()
-    named = replace(topic, intents=intents or topic.intents)
+    named = replace(topic, intents=intents or _inside(topic))
     state = replace(state, last=f"{QUOTED}{composed.citations[0].source}", options=(), misses=0)
     slots = state.slots_for(topic.intents, voice.slots)
     return state, _reply(voice, named, "answer", composed.parts, citations=composed.citations, slots=slots)
@@ -70,7 +70,8 @@ def clarify(state: State, topic: Topic, voice: Voice, today: date) -> Turn:
 
 def offer(state: State, entries: Sequence[Match], topic: Topic, voice: Voice) -> Turn:
     """Offer entries of the FAQ that may be meant."""
-    return _ask_which(state, [Option(entry.id, entry.heading) for entry in entries], topic, voice)
+    named = replace(topic, intents=_inside(topic))
+    return _ask_which(state, [Option(entry.id, entry.heading) for entry in entries], named, voice)
 
 
 def decline(state: State, topic: Topic, voice: Voice) -> Turn:
@@ -109,6 +110,11 @@ def _ask_which(state: State, options: Sequence[Option], topic: Topic, voice: Voi
 def _reply(voice: Voice, topic: Topic, action: Action, parts: Any, **more: Any) -> Reply:
     confidence = round(topic.confidence, 4)
     return Reply(action, tuple(parts), intents=topic.intents, confidence=confidence, language=voice.language, **more)
+
+
+def _inside(topic: Topic) -> tuple[str, ...]:
+    """What was read; nothing where the model knows no intent for what the company's own words answer all the same."""
+    return () if topic.is_outside else topic.intents
 
 
 def _is_near(composed: Composed, topic: Topic) -> bool:
