@@ -14,7 +14,7 @@ from core.index.document import Document
 from kits.support.answer.response import read_responses
 from kits.support.assistant.home import CONFIG, LANGUAGES, LIVE, UNTAUGHT, Room, replace_text
 from kits.support.assistant.voices import Reads, choose_embed, open_assistant_store, open_reader, read_settings
-from kits.support.config import SupportConfig
+from kits.support.config import PolicyConfig, SupportConfig
 from kits.support.dialogue.slot import read_slots
 from kits.support.index.document import Objection, faq_document, find_withheld, page_document
 from kits.support.index.follow import Follower, name_folder
@@ -58,6 +58,8 @@ def run(
     room = Room(out / language)
     if room.live is None and not (faq or knowledge or (responses and model)):
         raise ConfigError("has nothing to answer with", where="index", fix="give --faq or --knowledge")
+    if reader is not None and room.is_untaught and settings.policy == PolicyConfig():
+        settings = settings.model_copy(update={"policy": reader.config.policy})  # as if it had begun with the model
     given = _read_documents(faq, knowledge, language, settings)
     _furnish(room, responses, slots)
     if model is not None and reader is not None:

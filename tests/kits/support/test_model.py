@@ -81,10 +81,13 @@ def test_assistant_may_begin_with_nothing_but_an_faq(
     assert texts == {"sing me a song about rain", "paint me a picture of snow"}, "what was answered is not asked for"
     refused = call("learn", "--assistant", home, "--out", tmp_path / "learned", "--review", proposed["file"])
     assert "no model has been trained" in refused.err
-    added = ("--model", trained[0], "--responses", SAMPLE / "responses.toml", "--slots", SAMPLE / "slots.toml")
+    model = tmp_path / "model"
+    succeed("train", "--data", SAMPLE / "train.csv", "--set", "policy.cost_wrong=9", "--out", model, *QUICK)
+    added = ("--model", model, "--responses", SAMPLE / "responses.toml", "--slots", SAMPLE / "slots.toml")
     assert succeed("index", *added, "--out", home, "--json").result["model_version"] != "untaught"
     with closing_assistant(home) as assistant:
         assert assistant.reply("c2", "I lost my card").asks == "card_last_four"
+        assert assistant.settings.policy.cost_wrong == 9
 
 
 @contextmanager
