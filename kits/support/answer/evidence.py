@@ -22,6 +22,7 @@ from kits.support.answer.terms import content_terms, cover, resemble
 Kind = str
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 KINDS = ("faq", "page")
+ENTRY = "faq:"  # begins the id and the source of an entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def find_civility(text: str) -> Civility | None:
 
 
 def wants_person(text: str) -> bool:
-    """Whether someone asks for a person, in words that leave no doubt.
+    """Whether someone asks for a person in so many words.
 
     >>> wants_person("can I speak to someone please"), wants_person("转人工"), wants_person("send money to someone")
     (True, True, False)

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 
 from core.index.column import Filter, valid_at
 from kits.support.answer.compose import Composed, Composer
-from kits.support.answer.evidence import KINDS, Evidence, Library, Match, split_text
+from kits.support.answer.evidence import ENTRY, KINDS, Evidence, Library, Match, split_text
 from kits.support.answer.generate import Generator, generate_answer
 from kits.support.answer.response import Response
 from kits.support.config import AnswerConfig
@@ -18,7 +18,6 @@ from kits.support.reading import Language
 from kits.support.scope.policy import Policy
 
 MOST_HEADINGS = 1_000
-ENTRY = "faq:"  # begins the id of an entry
 
 
 @dataclass(frozen=True)

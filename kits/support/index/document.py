@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.index.document import Document, Scalar
-from kits.support.answer.evidence import split_text
+from kits.support.answer.evidence import ENTRY, split_text
 from kits.support.answer.quote import find_objection
 from kits.support.answer.sentence import split_sentences
 from kits.support.source.faq import FaqEntry
@@ -34,15 +34,16 @@ class Objection:
 def faq_document(entry: FaqEntry) -> Document:
     """The document of an entry; it holds until the end of its last day."""
     until = entry.valid_until + timedelta(days=1) if entry.valid_until else None
+    name = f"{ENTRY}{entry.id}"
     fields: dict[str, Scalar] = {
         "kind": "faq",
-        "source": f"faq:{entry.id}",
+        "source": name,
         "intent": entry.intent,
         "audience": entry.audience,
         "valid_from": entry.valid_from.isoformat() if entry.valid_from else None,
         "valid_until": until.isoformat() if until else None,
     }
-    return Document(f"faq:{entry.id}", _join(entry.question, entry.answer), _present(fields))
+    return Document(name, _join(entry.question, entry.answer), _present(fields))
 
 
 def page_document(passage: Passage, folder: str = "") -> Document:

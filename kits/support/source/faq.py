@@ -109,7 +109,9 @@ def _make_entry(record: Record, place: str, seen: dict[str, str]) -> FaqEntry | 
         name, whole = _name(*asked), _name(*asked, answer)
         if whole in seen:
             return Rejected(place, f"the same question and answer stand already at {seen[whole]}")
-        name, seen[whole] = (whole if name in seen else name), place
+        if name in seen:
+            name = whole
+        seen[whole] = place
     elif name in seen:
         return Rejected(place, f"the id {name[:40]!r} stands already at {seen[name]}")
     seen[name] = place
