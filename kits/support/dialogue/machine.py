@@ -205,7 +205,8 @@ def _follow(
     given = state.last.removeprefix(speak.QUOTED) if is_further else ""
     composed = voice.compose(evidence, state.audience, sure, given) if _may_quote(topic, voice) else None
     is_strong = composed is not None and voice.is_strong(composed, evidence)
-    can_clarify = not state.options and len(topic.ranked) > 1 and not topic.is_outside
+    meanings = [intent for intent, _ in topic.ranked if intent in voice.responses]
+    can_clarify = not state.options and len(meanings) > 1 and not topic.is_outside
     filled = state.fill(found, heard.now, topic.intents)
     step = _next_step(filled, topic, voice)
     if step is not None:

@@ -171,6 +171,14 @@ def remove(assistant: Assistant, entry: str, name: str) -> Reply:
     return assistant.reply(name, "1", at=NOW + timedelta(minutes=3))
 
 
+def test_one_approved_text_is_no_choice_of_meanings(assistant: Assistant) -> None:
+    english = assistant.voices["en"]
+    only = {"card_lost": english.voice.responses["card_lost"]}
+    spoken = replace(english, voice=replace(english.voice, responses=only))
+    (reply,) = talk(Assistant({"en": spoken}, assistant.store, assistant.settings), "my card")
+    assert (reply.action, reply.reason) == ("hand_over", "unsure")
+
+
 def test_nothing_like_the_question_is_offered_to_who_asks_something_else(assistant: Assistant) -> None:
     (declined,) = talk(unapproved(assistant), "tell me a joke")
     assert (declined.action, declined.options) == ("answer", ())
